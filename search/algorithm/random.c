@@ -1,0 +1,52 @@
+/* Random search: the first individuals, then uniform genomes. The yardstick: an algorithm that does not beat it at the
+ * same budget has learnt nothing. */
+#include "clade/alloc.h"
+#include "search/algorithm/breeding.h"
+#include "search/algorithm/descriptors.h"
+
+static clade_status create(const clade_search_problem *problem, void **state)
+{
+    clade_search_problem *copy = clade_malloc(sizeof *copy);
+    if (!copy)
+        return clade_fail_memory(sizeof *copy, "random search");
+    *copy = *problem;
+    *state = copy;
+    return CLADE_OK;
+}
+
+static uint64_t needs(const void *state, uint64_t child)
+{
+    (void)state;
+    (void)child;
+    return 0;
+}
+
+static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
+{
+    const clade_search_problem *problem = state;
+    if (child < problem->n_first)
+        clade_propose_start(problem, child, proposal);
+    else
+        clade_propose_uniform(problem, child, proposal);
+    return CLADE_OK;
+}
+
+static clade_status tell(void *state, uint64_t child, const double *genome, const double *objectives)
+{
+    (void)state;
+    (void)child;
+    (void)genome;
+    (void)objectives;
+    return CLADE_OK;
+}
+
+const clade_algorithm clade_algorithm_random = {
+    .name = "random",
+    .title = "Random search",
+    .source = "the yardstick",
+    .create = create,
+    .destroy = clade_free,
+    .needs = needs,
+    .ask = ask,
+    .tell = tell,
+};

@@ -1,0 +1,69 @@
+/* clade bench: each part of Clade against the machine's own floor, measured in the same run. */
+#include <stdio.h>
+#include <string.h>
+
+#include "clade/text.h"
+#include "search/command/bench.h"
+#include "search/command/command.h"
+
+static clade_status unknown_bench(const char *name)
+{
+    size_t count;
+    const char *names[64];
+    clade_text text = {0};
+    const clade_bench *benches = clade_benches(&count);
+    for (size_t i = 0; i < count && i < 64; i++)
+        names[i] = benches[i].name;
+    clade_text_append(&text, "clade bench: unknown bench \"%s\"", name);
+    clade_append_suggestion(&text, name, names, count);
+    clade_status status = clade_fail(CLADE_EUSAGE, "%s", clade_text_get(&text));
+    clade_text_free(&text);
+    return status;
+}
+
+static clade_status run_benches(const char *name, bool json)
+{
+    size_t count;
+    const clade_bench *benches = clade_benches(&count);
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        if (name != NULL && strcmp(name, benches[i].name) != 0)
+            continue;
+        found = true;
+        if (!json)
+            printf("== %s: %s\n", benches[i].name, benches[i].help);
+        CLADE_TRY(benches[i].run(json));
+    }
+    return found ? CLADE_OK : unknown_bench(name);
+}
+
+static clade_status list_benches(void)
+{
+    size_t count;
+    clade_text text = {0};
+    const clade_bench *benches = clade_benches(&count);
+    for (size_t i = 0; i < count; i++)
+        clade_text_append(&text, "%-10s %s\n", benches[i].name, benches[i].help);
+    return clade_print_text(&text);
+}
+
+static clade_status run(int argc, char **argv)
+{
+    bool json = false, list = false;
+    const clade_option options[] = {
+        {"--json", NULL, CLADE_OPTION_FLAG, &json, "print one JSON object a bench"},
+        {"--list", NULL, CLADE_OPTION_FLAG, &list, "only say which benches there are"},
+    };
+    clade_arguments arguments;
+    CLADE_TRY(clade_parse_arguments(&clade_command_bench, argc, argv, options, 2, 0, 1, &arguments));
+    if (arguments.help)
+        return CLADE_OK;
+    return list ? list_benches() : run_benches(arguments.count > 0 ? arguments.items[0] : NULL, json);
+}
+
+const clade_command clade_command_bench = {
+    .name = "bench",
+    .synopsis = "[NAME] [--list] [--json]",
+    .summary = "measure each part against the machine's own floor (all of them, or the one named)",
+    .run = run,
+};

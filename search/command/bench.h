@@ -1,0 +1,26 @@
+/* The benches of `clade bench [NAME]`: each measures one part of Clade against the machine's own floor, in the same run.
+ * A bench is one function and one row of the table in benches.c. */
+#ifndef CLADE_SEARCH_COMMAND_BENCH_H
+#define CLADE_SEARCH_COMMAND_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "clade/status.h"
+
+typedef struct clade_bench {
+    const char *name;
+    const char *help;                /* one line */
+    clade_status (*run)(bool json);  /* prints its table, or one JSON object, to stdout */
+} clade_bench;
+
+/* Every bench, in the order `clade bench` runs them. */
+const clade_bench *clade_benches(size_t *count);
+
+/* Forward passes with random weights on one thread: images/s, GFLOP/s and the share of the BLAS's own sgemm rate. */
+clade_status clade_bench_forward(bool json) CLADE_CHECK_RESULT;
+
+/* Seconds on a clock that never goes back. */
+double clade_bench_now(void);
+
+#endif

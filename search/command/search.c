@@ -1,0 +1,85 @@
+/* clade search: a fresh run. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "clade/files.h"
+#include "search/command/command.h"
+#include "search/command/session.h"
+
+/* Everything that can be wrong with the request is found before the run folder is made. */
+static clade_status check_before_creating(const clade_experiment *experiment)
+{
+    clade_family *family = NULL;
+    clade_probes *probes = NULL;
+    clade_status status = clade_family_open(experiment->base, (const char *const *)experiment->parent_paths,
+                                            experiment->n_parents, &family);
+    if (status == CLADE_OK)
+        status = clade_family_check_finite(family);
+    if (status == CLADE_OK)
+        status = clade_probes_read(experiment->probes, &probes);
+    clade_family_close(family);
+    clade_probes_free(probes);
+    return status;
+}
+
+static clade_status search(const char *path, const char *run, uint64_t seed, uint64_t children)
+{
+    clade_experiment *experiment = NULL;
+    CLADE_TRY(clade_experiment_read(path, &experiment));
+    if (seed != UINT64_MAX)
+        experiment->seed = seed;
+    if (children != 0)
+        experiment->children = children;
+    clade_status status = check_before_creating(experiment);
+    if (status == CLADE_OK)
+        status = clade_run_create(experiment, run);
+    if (status == CLADE_OK)
+        status = clade_session_run(experiment, run);
+    clade_experiment_free(experiment);
+    return status;
+}
+
+static clade_status refuse_existing(const char *run)
+{
+    if (clade_path_exists(run))
+        return clade_fail(CLADE_EUSAGE, "%s: the run folder exists already; to go on with it: clade resume %s", run, run);
+    return CLADE_OK;
+}
+
+static clade_status run(int argc, char **argv)
+{
+    const char *folder = NULL;
+    uint64_t seed = UINT64_MAX, children = 0, workers = 0;
+    const clade_option options[] = {
+        {"--run", "DIR", CLADE_OPTION_STRING, &folder, "folder of the run; must not exist yet"},
+        {"--seed", "N", CLADE_OPTION_COUNT, &seed, "seed, instead of the experiment's"},
+        {"--children", "N", CLADE_OPTION_COUNT, &children, "budget of children, instead of the experiment's"},
+        {"--workers", "N", CLADE_OPTION_COUNT, &workers, "launch `mpirun -n N+1` on this command"},
+    };
+    clade_arguments arguments;
+    CLADE_TRY(clade_parse_arguments(&clade_command_search, argc, argv, options, sizeof options / sizeof options[0], 1, 1,
+                                    &arguments));
+    if (arguments.help)
+        return CLADE_OK;
+    if (folder == NULL)
+        return clade_fail(CLADE_EUSAGE, "clade search: --run DIR is missing\nusage: clade search %s",
+                          clade_command_search.synopsis);
+    if (workers > 0 && !clade_mpi_launched()) {
+        CLADE_TRY(refuse_existing(folder));
+        return clade_session_launch(workers, argc, argv);
+    }
+    bool is_worker = false;
+    clade_status status = clade_session_begin(&is_worker);
+    if (status == CLADE_OK && !is_worker)
+        status = refuse_existing(folder);
+    if (status == CLADE_OK && !is_worker)
+        status = search(arguments.items[0], folder, seed, children);
+    return clade_session_end(status);
+}
+
+const clade_command clade_command_search = {
+    .name = "search",
+    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N]",
+    .summary = "breed and score merges until the budget is spent (under mpirun: rank 0 coordinates)",
+    .run = run,
+};

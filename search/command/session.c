@@ -1,0 +1,133 @@
+#include "search/command/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clade/log.h"
+#include "search/command/progress.h"
+
+/* Set by the handler, polled by the engine: the one global a signal forces on us. */
+static volatile int stop_requested;
+
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+/* INT and TERM are a user's or a scheduler's stop; USR1 is what Slurm sends before the time limit. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+clade_status clade_session_launch(uint64_t workers, int argc, char **argv)
+{
+    char program[4096], ranks[32];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0)
+        return clade_fail_errno("/proc/self/exe", "read");
+    program[length] = '\0';
+    snprintf(ranks, sizeof ranks, "%llu", (unsigned long long)workers + 1);
+    const char *launch[] = {"mpirun", "--oversubscribe", "--bind-to", "none", "-n", ranks, program};
+    enum { LAUNCH = sizeof launch / sizeof launch[0] };
+    char **words = clade_calloc((size_t)argc + LAUNCH + 1, sizeof *words);
+    if (words == NULL)
+        return clade_fail_memory(((unsigned long long)argc + LAUNCH + 1) * sizeof *words, "the command line of mpirun");
+    size_t count = 0;
+    for (size_t i = 0; i < LAUNCH; i++)
+        words[count++] = (char *)(uintptr_t)launch[i];
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--workers") == 0)
+            i++;
+        else if (strncmp(argv[i], "--workers=", 10) != 0)
+            words[count++] = argv[i];
+    }
+    execvp(words[0], words);
+    clade_free(words);
+    return clade_fail(CLADE_EIO, "mpirun: cannot start: %s (is Open MPI installed and on PATH? `clade doctor` tells)",
+                      strerror(errno));
+}
+
+clade_status clade_session_begin(bool *is_worker)
+{
+    int rank = 0, size = 1;
+    *is_worker = false;
+    if (!clade_mpi_launched())
+        return CLADE_OK;
+    CLADE_TRY(clade_mpi_start(&rank, &size));
+    if (rank == 0)
+        return CLADE_OK;
+    *is_worker = true;
+    return clade_pool_serve();
+}
+
+clade_status clade_session_end(clade_status status)
+{
+    if (clade_mpi_launched())
+        clade_mpi_finish();
+    return status;
+}
+
+static clade_status run_engine(const clade_experiment *experiment, const clade_family *family, const clade_probes *probes,
+                               clade_pool *pool, const char *run_folder)
+{
+    clade_progress_view view = clade_progress_view_new();
+    const clade_engine_options options = {
+        .run_folder = run_folder, .progress = clade_progress_show, .context = &view, .stop = &stop_requested};
+    clade_status status = clade_engine_run(experiment, family, probes, pool, &options);
+    clade_progress_end(&view);
+    return status;
+}
+
+static clade_status run_local(const clade_experiment *experiment, const char *run_folder)
+{
+    clade_worker *worker = NULL;
+    clade_pool *pool = NULL;
+    clade_status status = clade_worker_new(experiment, &worker);
+    if (status == CLADE_OK)
+        status = clade_pool_open_local(worker, &pool);
+    if (status == CLADE_OK)
+        status = run_engine(experiment, clade_worker_family(worker), clade_worker_probes(worker), pool, run_folder);
+    clade_pool_close(pool);
+    clade_worker_free(worker);
+    return status;
+}
+
+static clade_status run_mpi(const clade_experiment *experiment, const char *run_folder)
+{
+    clade_family *family = NULL;
+    clade_probes *probes = NULL;
+    clade_pool *pool = NULL;
+    clade_text json = {0};
+    clade_experiment_print(experiment, false, &json);
+    clade_status status = clade_text_status(&json);
+    if (status == CLADE_OK)
+        status = clade_pool_open_mpi(clade_text_get(&json), &pool);
+    if (status == CLADE_OK)
+        status = clade_family_open(experiment->base, (const char *const *)experiment->parent_paths, experiment->n_parents,
+                                   &family);
+    if (status == CLADE_OK)
+        status = clade_probes_read(experiment->probes, &probes);
+    if (status == CLADE_OK)
+        status = run_engine(experiment, family, probes, pool, run_folder);
+    clade_pool_close(pool);
+    clade_family_close(family);
+    clade_probes_free(probes);
+    clade_text_free(&json);
+    return status;
+}
+
+clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder)
+{
+    catch_signals();
+    return clade_mpi_launched() && clade_mpi_size() > 1 ? run_mpi(experiment, run_folder)
+                                                        : run_local(experiment, run_folder);
+}

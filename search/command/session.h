@@ -1,0 +1,18 @@
+/* What `search` and `resume` share: start MPI when launched under it, make the pool, run the engine, show progress. */
+#ifndef CLADE_SESSION_H
+#define CLADE_SESSION_H
+
+#include "search/engine.h"
+
+/* Replace this process by `mpirun -n WORKERS+1 clade ARGV...` with "--workers N" taken out; ARGV[0] is the command's name. Returns
+ * only on failure. */
+clade_status clade_session_launch(uint64_t workers, int argc, char **argv) CLADE_CHECK_RESULT;
+
+/* Start MPI when launched under it. *IS_WORKER: this rank served and is done, with the returned status. */
+clade_status clade_session_begin(bool *is_worker) CLADE_CHECK_RESULT;
+/* Run the experiment of RUN_FOLDER to the end of its budget (coordinator or single process). */
+clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder) CLADE_CHECK_RESULT;
+/* Leave MPI; returns STATUS. */
+clade_status clade_session_end(clade_status status);
+
+#endif

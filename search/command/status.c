@@ -1,0 +1,114 @@
+/* clade status: where a run stands. */
+#include <math.h>
+#include <string.h>
+
+#include "clade/alloc.h"
+#include "clade/files.h"
+#include "search/command/command.h"
+#include "search/engine.h"
+
+typedef struct run_status {
+    clade_experiment *experiment; /* owned */
+    clade_ledger_counts counts;
+    clade_front front;            /* owned */
+    double rate, eta;             /* eta < 0: unknown or done */
+} run_status;
+
+static clade_status read_status(const char *folder, run_status *status)
+{
+    char *path = clade_path_join(folder, "run.db");
+    clade_ledger *ledger = NULL;
+    if (path == NULL)
+        return clade_fail_memory(strlen(folder), "a path");
+    clade_status result = clade_ledger_open(path, false, &ledger);
+    if (result == CLADE_OK)
+        result = clade_ledger_count(ledger, &status->counts);
+    clade_ledger_close(ledger);
+    clade_free(path);
+    if (result == CLADE_OK)
+        result = clade_run_experiment(folder, 0, &status->experiment);
+    if (result == CLADE_OK)
+        result = clade_front_read(folder, CLADE_SEARCH, &status->front);
+    if (result != CLADE_OK)
+        return result;
+    const clade_ledger_counts *counts = &status->counts;
+    const uint64_t budget = status->experiment->children;
+    status->rate = counts->wall_seconds > 0.0 ? (double)counts->committed / counts->wall_seconds : 0.0;
+    status->eta = budget > counts->committed && status->rate > 0.0 ? (double)(budget - counts->committed) / status->rate : -1.0;
+    return CLADE_OK;
+}
+
+static void print_json(const run_status *status, clade_text *text)
+{
+    clade_json_writer writer = clade_json_writer_to(text, true);
+    const clade_ledger_counts *counts = &status->counts;
+    clade_json_begin_object(&writer, NULL);
+    clade_json_put_string(&writer, "run_hash", status->front.run_hash);
+    clade_json_put_u64(&writer, "children", counts->committed);
+    clade_json_put_u64(&writer, "failed", counts->failed);
+    clade_json_put_u64(&writer, "in_flight", counts->children - counts->committed);
+    clade_json_begin_object(&writer, "budget");
+    clade_json_put_u64(&writer, "children", status->experiment->children);
+    clade_json_put_u64(&writer, "images", status->experiment->images);
+    clade_json_put_number(&writer, "seconds", status->experiment->seconds);
+    clade_json_end_object(&writer);
+    clade_json_put_u64(&writer, "images", counts->images);
+    clade_json_put_number(&writer, "seconds", counts->wall_seconds);
+    clade_json_put_number(&writer, "children_per_second", status->rate);
+    clade_json_put_number(&writer, "eta_seconds", status->eta < 0.0 ? NAN : status->eta);
+    clade_json_put_u64(&writer, "front", status->front.n_members);
+    if (status->front.n_members > 0)
+        clade_json_put_u64(&writer, "best", status->front.members[status->front.best].child);
+    else
+        clade_json_put_null(&writer, "best");
+    clade_json_end_object(&writer);
+    clade_text_append(text, "\n");
+}
+
+static void print_people(const run_status *status, clade_text *text)
+{
+    const clade_ledger_counts *counts = &status->counts;
+    clade_text_append(text, "children  %llu committed", (unsigned long long)counts->committed);
+    if (status->experiment->children > 0)
+        clade_text_append(text, " of %llu", (unsigned long long)status->experiment->children);
+    clade_text_append(text, ", %llu failed, %llu in flight\n", (unsigned long long)counts->failed,
+                      (unsigned long long)(counts->children - counts->committed));
+    clade_text_append(text, "images    %llu\n", (unsigned long long)counts->images);
+    clade_text_append(text, "time      %.1f s, %.2f children/s", counts->wall_seconds, status->rate);
+    if (status->eta >= 0.0)
+        clade_text_append(text, ", %.0f s to go", status->eta);
+    clade_text_append(text, "\nfront     %zu members", status->front.n_members);
+    if (status->front.n_members > 0) {
+        const clade_member *best = &status->front.members[status->front.best];
+        clade_text_append(text, "; best (%s): child %llu, %s", status->experiment->best, (unsigned long long)best->child,
+                          best->method);
+    }
+    clade_text_append(text, "\nrun_hash  %s\n", status->front.run_hash);
+}
+
+static clade_status run(int argc, char **argv)
+{
+    bool json = false;
+    const clade_option options[] = {{"--json", NULL, CLADE_OPTION_FLAG, &json, "print JSON"}};
+    clade_arguments arguments;
+    CLADE_TRY(clade_parse_arguments(&clade_command_status, argc, argv, options, 1, 1, 1, &arguments));
+    if (arguments.help)
+        return CLADE_OK;
+    run_status status = {0};
+    clade_text text = {0};
+    clade_status result = read_status(arguments.items[0], &status);
+    if (result == CLADE_OK) {
+        (json ? print_json : print_people)(&status, &text);
+        result = clade_print_text(&text);
+    }
+    clade_front_fini(&status.front);
+    clade_experiment_free(status.experiment);
+    return result;
+}
+
+const clade_command clade_command_status = {
+    .name = "status",
+    .synopsis = "DIR [--json]",
+    .summary = "how far a run is: children, rate, best, time to go, run_hash",
+    .run = run,
+};

@@ -1,0 +1,243 @@
+/* The loop of a run. The coordinator does four things in turn: it writes what arrived and commits and asks as far as
+ * the order allows, all in one transaction (one fsync a turn); it submits what was bred; it reports; it waits for the
+ * pool. */
+#include "search/engine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "clade/alloc.h"
+#include "clade/files.h"
+#include "clade/log.h"
+#include "search/engine_state.h"
+#include "search/export/front.h"
+
+enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16 };
+static const double PROGRESS_INTERVAL = 0.1, BEST_INTERVAL = 2.0,
+                    BEST_SHARE = 20.0; /* seconds, seconds, 1/20 of the time */
+
+double clade_engine_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- progress and best/, while the run goes on ---- */
+
+static clade_status report(clade_engine *engine, bool last)
+{
+    const clade_experiment *experiment = engine->experiment;
+    const double now = clade_engine_clock(), live = now - engine->live_since;
+    double best[CLADE_MAX_OBJECTIVES];
+    if (!engine->options->progress || (!last && now - engine->last_progress < PROGRESS_INTERVAL))
+        return CLADE_OK;
+    clade_progress progress = {.committed = engine->committed,
+                               .failed = engine->failed,
+                               .budget_children = experiment->children,
+                               .in_flight = engine->asked - engine->committed,
+                               .eta_seconds = -1.0,
+                               .front = engine->front.count,
+                               .best = best};
+    const uint64_t fresh = engine->committed - engine->replayed;
+    if (fresh > 0 && live > 0.0)
+        progress.children_per_second = (double)fresh / live;
+    if (progress.children_per_second > 0.0 && experiment->children >= engine->committed)
+        progress.eta_seconds = (double)(experiment->children - engine->committed) / progress.children_per_second;
+    for (size_t k = 0; k < experiment->n_objectives; k++) {
+        best[k] = NAN;
+        for (size_t i = 0; i < engine->front.count; i++)
+            best[k] = fmin(best[k], engine->front.points[i * experiment->n_objectives + k]);
+    }
+    clade_flip_objectives(experiment, best, best);
+    CLADE_TRY(clade_archive_hypervolume(&engine->front, experiment, &progress.hypervolume));
+    engine->options->progress(engine->options->context, experiment, &progress);
+    engine->last_progress = now;
+    return CLADE_OK;
+}
+
+/* best/ follows the search, but takes no more than a small share of the time. */
+static clade_status follow_best(clade_engine *engine)
+{
+    const double start = clade_engine_clock();
+    if (engine->front.count == 0 || engine->committed <= engine->replayed || start < engine->next_best)
+        return CLADE_OK;
+    const size_t best = clade_archive_best(&engine->front, engine->experiment, engine->experiment->best);
+    const uint64_t child = engine->front.children[best];
+    if (child == engine->best_written)
+        return CLADE_OK;
+    CLADE_TRY(clade_best_write(engine->ledger, engine->experiment, engine->options->run_folder, child));
+    const double end = clade_engine_clock();
+    engine->best_written = child;
+    engine->next_best = end + fmax(BEST_INTERVAL, BEST_SHARE * (end - start));
+    return CLADE_OK;
+}
+
+/* ---- the loop ---- */
+
+/* Write what arrived; then ask and commit as far as the order allows. Asking comes first: a child is bred before any
+ * more are told. */
+static clade_status advance(clade_engine *engine)
+{
+    const size_t window = engine->experiment->window;
+    for (uint64_t c = engine->committed; c < engine->asked; c++) {
+        clade_slot *slot = &engine->slots[c % window];
+        if (slot->state != CLADE_SLOT_ARRIVED)
+            continue;
+        CLADE_TRY(clade_ledger_put_evaluation(engine->ledger, &slot->result));
+        slot->state = CLADE_SLOT_SETTLED;
+    }
+    for (;;) {
+        bool may = false;
+        CLADE_TRY(clade_engine_may_ask(engine, &may));
+        if (may)
+            CLADE_TRY(clade_engine_ask(engine));
+        else if (clade_engine_may_commit(engine))
+            CLADE_TRY(clade_engine_commit(engine));
+        else
+            return CLADE_OK;
+    }
+}
+
+static clade_status submit(clade_engine *engine)
+{
+    for (uint64_t c = engine->committed; c < engine->asked; c++) {
+        clade_slot *slot = &engine->slots[c % engine->experiment->window];
+        if (slot->state != CLADE_SLOT_NEW)
+            continue;
+        CLADE_TRY(clade_pool_submit(engine->pool, c, CLADE_SEARCH, clade_text_get(&slot->recipe), slot->recipe.length));
+        clade_text_free(&slot->recipe);
+        slot->state = CLADE_SLOT_WAITING;
+    }
+    return CLADE_OK;
+}
+
+/* All results there are, waiting a little for the first. */
+static clade_status collect(clade_engine *engine)
+{
+    bool got = true;
+    for (unsigned wait = WAIT_MILLISECONDS; got; wait = 0) {
+        clade_pool_result result;
+        CLADE_TRY(clade_pool_wait(engine->pool, wait, &result, &got));
+        if (got)
+            CLADE_TRY(clade_engine_arrive(engine, &result));
+    }
+    return CLADE_OK;
+}
+
+/* When nothing works from the start, the experiment is wrong, and its budget is better kept. */
+static clade_status check_failures(const clade_engine *engine, bool finished)
+{
+    const uint64_t early = engine->n_first > 0 && engine->n_first < EARLY_CHILDREN ? engine->n_first : EARLY_CHILDREN;
+    if (engine->committed == 0 || engine->failed < engine->committed || (engine->committed < early && !finished))
+        return CLADE_OK;
+    return clade_fail(CLADE_EEVAL, "all of the first %llu children failed; the first one: %s",
+                      (unsigned long long)engine->committed, clade_text_get(&engine->first_failure));
+}
+
+static clade_status run_loop(clade_engine *engine)
+{
+    for (bool replay = true;; replay = false) {
+        CLADE_TRY(clade_ledger_begin(engine->ledger));
+        CLADE_TRY(advance(engine));
+        CLADE_TRY(clade_ledger_end(engine->ledger));
+        if (replay) { /* the first turn uses up all that the ledger has */
+            engine->replayed = engine->committed;
+            engine->live_since = clade_engine_clock();
+        }
+        const bool finished = engine->closed && engine->committed == engine->asked;
+        CLADE_TRY(check_failures(engine, finished));
+        CLADE_TRY(report(engine, finished));
+        if (finished)
+            return CLADE_OK;
+        if (engine->options->stop && *engine->options->stop)
+            return clade_fail(CLADE_EINTERRUPTED, "stopped");
+        CLADE_TRY(submit(engine));
+        CLADE_TRY(follow_best(engine));
+        CLADE_TRY(collect(engine));
+    }
+}
+
+/* ---- the end ---- */
+
+/* The front with its holdout scores, front.csv and best/. A run that is finished already is left as it is. */
+static clade_status finish(clade_engine *engine)
+{
+    const char *folder = engine->options->run_folder;
+    clade_text done = {0}, csv = {0};
+    clade_front front = {0};
+    bool found = false;
+    char *best = clade_path_join(folder, "best"), *path = clade_path_join(folder, "front.csv");
+    clade_status status =
+        best && path ? clade_engine_score_rest(engine) : clade_fail_memory(strlen(folder) + 16, "a path");
+    if (status == CLADE_OK)
+        status = clade_ledger_get_meta(engine->ledger, "finished", &done, &found);
+    if (status == CLADE_OK && found && strcmp(clade_text_get(&done), engine->run_hash) == 0 &&
+        clade_path_exists(best) && clade_path_exists(path))
+        goto end;
+    if (status == CLADE_OK)
+        status = clade_front_read(folder, CLADE_SEARCH, &front);
+    if (status == CLADE_OK)
+        status = clade_front_write_csv(&front, &csv);
+    if (status == CLADE_OK)
+        status = clade_write_file(path, clade_text_get(&csv), csv.length);
+    if (status == CLADE_OK)
+        status = clade_best_finish(engine->ledger, &front, folder);
+    if (status == CLADE_OK)
+        status = clade_ledger_put_meta(engine->ledger, "finished", engine->run_hash);
+    if (status == CLADE_OK)
+        status = clade_ledger_put_event(engine->ledger, "finished", engine->run_hash);
+end:
+    clade_front_fini(&front);
+    clade_text_free(&csv);
+    clade_text_free(&done);
+    clade_free(best);
+    clade_free(path);
+    return status;
+}
+
+/* Say in the ledger how the session ended, and to the user what to do. */
+static clade_status end_session(clade_engine *engine, clade_status status)
+{
+    const unsigned long long committed = engine->committed;
+    clade_ledger_cancel(engine->ledger);
+    if (status == CLADE_EINTERRUPTED) {
+        char detail[64];
+        snprintf(detail, sizeof detail, "{\"committed\":%llu}", committed);
+        CLADE_TRY(clade_ledger_put_event(engine->ledger, "interrupted", detail));
+        return clade_fail(CLADE_EINTERRUPTED,
+                          "stopped after %llu children; everything is kept, to go on: clade resume %s", committed,
+                          engine->options->run_folder);
+    }
+    if (status == CLADE_OK || status == CLADE_EIO)
+        return status; /* with a full disk there is nothing more to write */
+    clade_text message = {0};
+    clade_text_append(&message, "%s", clade_error_message());
+    clade_status put = clade_text_status(&message);
+    if (put == CLADE_OK)
+        put = clade_ledger_put_event(engine->ledger, "error", clade_text_get(&message));
+    status = clade_fail(status, "%s", clade_text_get(&message));
+    clade_text_free(&message);
+    return status;
+}
+
+clade_status clade_engine_run(const clade_experiment *experiment, const clade_family *family,
+                              const clade_probes *probes, clade_pool *pool, const clade_engine_options *options)
+{
+    clade_engine engine = {
+        .experiment = experiment, .family = family, .probes = probes, .pool = pool, .options = options};
+    clade_status status = clade_engine_open(&engine);
+    const bool opened = status == CLADE_OK;
+    if (status == CLADE_OK)
+        status = clade_engine_score_own(&engine);
+    if (status == CLADE_OK)
+        status = run_loop(&engine);
+    if (status == CLADE_OK)
+        status = finish(&engine);
+    if (opened)
+        status = end_session(&engine, status);
+    clade_engine_close(&engine);
+    return status;
+}

@@ -1,0 +1,317 @@
+/* One child's way through the coordinator: bred, checked against the ledger, settled, committed.
+ *
+ * The same code runs a fresh search and a replay: what the ledger has is compared and used, what it lacks is written.
+ * So a resumed run cannot differ from an uninterrupted one without being noticed. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clade/alloc.h"
+#include "clade/log.h"
+#include "search/engine_state.h"
+
+static clade_slot *slot_of(const clade_engine *engine, uint64_t child)
+{
+    return &engine->slots[child % engine->experiment->window];
+}
+
+/* The ledger is not what this program would have written. */
+static clade_status mismatch(uint64_t child, const char *what, const char *found, const char *expected)
+{
+    return clade_fail(
+        CLADE_EINTERNAL,
+        "ledger: child %llu: %s: found %.200s, expected %.200s; the ledger was written by another version "
+        "of Clade or on another platform",
+        (unsigned long long)child, what, found, expected);
+}
+
+/* ---- budgets ---- */
+
+static clade_status close_budget(clade_engine *engine, const char *why)
+{
+    engine->closed = true;
+    clade_log(CLADE_LOG_INFO, "budget reached after %llu children: %s", (unsigned long long)engine->asked, why);
+    return CLADE_OK;
+}
+
+/* Seconds depend on the machine, so the place where they ended the run is written down, and a replay stops at the same.
+ * Children that were bred before are not subject to the clock. */
+static clade_status check_seconds(clade_engine *engine)
+{
+    const double limit = engine->experiment->seconds;
+    if (engine->asked == engine->stop_at)
+        return close_budget(engine, "seconds");
+    if (limit <= 0.0 || engine->used_before + clade_engine_clock() - engine->started < limit)
+        return CLADE_OK;
+    clade_child_row row = {0};
+    bool found = false;
+    CLADE_TRY(clade_ledger_get_child(engine->ledger, engine->asked, &row, &found));
+    clade_child_row_fini(&row);
+    if (found)
+        return CLADE_OK;
+    char detail[64];
+    snprintf(detail, sizeof detail, "{\"asked\":%llu}", (unsigned long long)engine->asked);
+    engine->stop_at = engine->asked;
+    CLADE_TRY(clade_ledger_put_event(engine->ledger, "stop", detail));
+    return close_budget(engine, "seconds");
+}
+
+clade_status clade_engine_may_ask(clade_engine *engine, bool *may)
+{
+    const clade_experiment *experiment = engine->experiment;
+    *may = false;
+    if (engine->closed)
+        return CLADE_OK;
+    if (engine->committed <
+        clade_told_before_ask(experiment->algorithm, engine->state, engine->asked, experiment->window))
+        return CLADE_OK;
+    if (experiment->children > 0 && engine->asked >= experiment->children)
+        return close_budget(engine, "children");
+    if (experiment->images > 0 && engine->images >= experiment->images)
+        return close_budget(engine, "images");
+    CLADE_TRY(check_seconds(engine));
+    *may = !engine->closed;
+    return CLADE_OK;
+}
+
+/* ---- asking ---- */
+
+static void print_vector(const double *genome, size_t count, clade_text *text)
+{
+    clade_json_writer writer = clade_json_writer_to(text, false);
+    clade_json_begin_array(&writer, NULL);
+    for (size_t i = 0; i < count; i++)
+        clade_json_put_number(&writer, NULL, genome[i]);
+    clade_json_end_array(&writer);
+}
+
+static void print_genes(const clade_space *space, const double *genome, const char *method, clade_text *text)
+{
+    clade_json_writer writer = clade_json_writer_to(text, false);
+    clade_json_begin_object(&writer, NULL);
+    for (size_t i = 0; i < space->n_genes; i++) {
+        if (i == 0 && space->has_category)
+            clade_json_put_string(&writer, space->genes[i].name, method);
+        else if (clade_gene_active(space, genome, i))
+            clade_json_put_number(&writer, space->genes[i].name, genome[i]);
+    }
+    clade_json_end_object(&writer);
+}
+
+/* Breed child number `asked` into ROW and its slot's genome. */
+static clade_status breed(clade_engine *engine, clade_slot *slot, clade_child_row *row)
+{
+    clade_proposal proposal = {.genome = slot->genome};
+    clade_recipe *recipe = NULL;
+    row->child = engine->asked;
+    clade_status status = engine->experiment->algorithm->ask(engine->state, engine->asked, &proposal);
+    if (status == CLADE_OK)
+        status = clade_merge_space_decode(engine->space, slot->genome, &recipe);
+    if (status == CLADE_OK)
+        status = clade_recipe_hash(recipe, row->recipe_hash);
+    if (status == CLADE_OK) {
+        const clade_space *space = clade_merge_space_genes(engine->space);
+        clade_recipe_print(recipe, false, &row->recipe);
+        print_vector(slot->genome, engine->n_genes, &row->vector);
+        print_genes(space, slot->genome, recipe->method->name, &row->genome);
+        snprintf(row->method, sizeof row->method, "%s", recipe->method->name);
+        snprintf(row->operator_name, sizeof row->operator_name, "%s", proposal.operator_name);
+        row->n_parents = proposal.n_parents;
+        memcpy(row->parents, proposal.parents, proposal.n_parents * sizeof row->parents[0]);
+        status = clade_text_status(&row->recipe);
+    }
+    if (status == CLADE_OK)
+        status = clade_text_status(&row->vector);
+    if (status == CLADE_OK)
+        status = clade_text_status(&row->genome);
+    clade_recipe_free(recipe);
+    return status == CLADE_OK ? status : clade_fail_prefix(status, "child %llu", (unsigned long long)engine->asked);
+}
+
+/* Write the row, or compare it with the one that is there. */
+static clade_status record(clade_engine *engine, const clade_child_row *row)
+{
+    clade_child_row old = {0};
+    bool found = false;
+    clade_status status = clade_ledger_get_child(engine->ledger, row->child, &old, &found);
+    if (status == CLADE_OK && !found)
+        status = clade_ledger_put_child(engine->ledger, row);
+    else if (status == CLADE_OK && strcmp(old.recipe_hash, row->recipe_hash) != 0)
+        status = mismatch(row->child, "recipe hash", old.recipe_hash, row->recipe_hash);
+    else if (status == CLADE_OK && strcmp(clade_text_get(&old.vector), clade_text_get(&row->vector)) != 0)
+        status = mismatch(row->child, "genome", clade_text_get(&old.vector), clade_text_get(&row->vector));
+    clade_child_row_fini(&old);
+    return status;
+}
+
+/* Objectives out of SCORE into the slot; one that is not finite makes the evaluation a failure. */
+static clade_status settle(const clade_engine *engine, clade_slot *slot, const clade_score *score)
+{
+    const clade_experiment *experiment = engine->experiment;
+    for (size_t i = 0; i < experiment->n_objectives; i++) {
+        const clade_objective *objective = experiment->objectives[i];
+        slot->objectives[i] = objective->value(score, engine->retention);
+        if (isfinite(slot->objectives[i]) || slot->result.status != CLADE_OK)
+            continue;
+        slot->result.status = CLADE_EEVAL;
+        clade_text_append(&slot->result.reason, "objective %s is not finite", objective->name);
+    }
+    return clade_text_status(&slot->result.reason);
+}
+
+/* The same from the score as the ledger has it. */
+static clade_status settle_stored(const clade_engine *engine, clade_slot *slot)
+{
+    clade_score score = {0};
+    if (slot->result.status != CLADE_OK)
+        return CLADE_OK;
+    clade_status status = clade_score_parse(clade_text_get(&slot->result.score), slot->result.score.length,
+                                            engine->probes, &engine->plan, &score);
+    if (status == CLADE_OK)
+        status = settle(engine, slot, &score);
+    clade_score_fini(&score);
+    return status == CLADE_OK ? status
+                              : clade_fail_prefix(status, "ledger: child %llu", (unsigned long long)slot->result.child);
+}
+
+clade_status clade_engine_ask(clade_engine *engine)
+{
+    clade_slot *slot = slot_of(engine, engine->asked);
+    clade_child_row row = {0};
+    bool found = false;
+    uint64_t same = 0;
+    clade_status status = breed(engine, slot, &row);
+    if (status == CLADE_OK)
+        status = record(engine, &row);
+    if (status == CLADE_OK)
+        status = clade_ledger_get_evaluation(engine->ledger, row.child, CLADE_SEARCH, &slot->result, &found);
+    if (status == CLADE_OK && found) {
+        slot->state = CLADE_SLOT_SETTLED;
+        status = settle_stored(engine, slot);
+    } else if (status == CLADE_OK) {
+        status = clade_ledger_find_recipe(engine->ledger, row.recipe_hash, row.child, &same, &found);
+        slot->state = found ? CLADE_SLOT_COPY : CLADE_SLOT_NEW;
+        slot->result.same_as = found ? (int64_t)same : -1;
+    }
+    memcpy(slot->recipe_hash, row.recipe_hash, sizeof slot->recipe_hash);
+    clade_text_free(&slot->recipe);
+    slot->recipe = row.recipe; /* moved */
+    row.recipe = (clade_text){0};
+    clade_child_row_fini(&row);
+    engine->asked += status == CLADE_OK;
+    return status;
+}
+
+/* ---- results ---- */
+
+clade_status clade_engine_arrive(clade_engine *engine, clade_pool_result *result)
+{
+    clade_slot *slot = slot_of(engine, result->job);
+    if (result->job < engine->committed || result->job >= engine->asked || slot->state != CLADE_SLOT_WAITING) {
+        clade_text_free(&result->bytes);
+        return clade_fail(CLADE_EINTERNAL, "pool: a result of child %llu, which is not in flight",
+                          (unsigned long long)result->job);
+    }
+    clade_score score = {0};
+    const uint64_t child = result->job;
+    clade_status status = clade_engine_row(engine->probes, &engine->plan, result, &slot->result, &score);
+    slot->result.child = child;
+    slot->result.split = CLADE_SEARCH;
+    if (status == CLADE_OK && slot->result.status == CLADE_OK)
+        status = settle(engine, slot, &score);
+    slot->state = CLADE_SLOT_ARRIVED;
+    clade_score_fini(&score);
+    return status == CLADE_OK ? status : clade_fail_prefix(status, "child %llu", (unsigned long long)child);
+}
+
+/* The result of a child whose recipe an earlier one had. That one is committed: it comes before in the order. */
+static clade_status copy_result(clade_engine *engine, clade_slot *slot)
+{
+    const int64_t same = slot->result.same_as;
+    bool found = false;
+    CLADE_TRY(clade_ledger_get_evaluation(engine->ledger, (uint64_t)same, CLADE_SEARCH, &slot->result, &found));
+    if (!found)
+        return clade_fail(CLADE_EINTERNAL, "ledger: child %lld is committed and has no evaluation", (long long)same);
+    slot->result.child = engine->committed;
+    slot->result.same_as = same;
+    slot->result.images = 0;
+    slot->result.seconds = 0.0;
+    slot->result.rank = 0;
+    CLADE_TRY(clade_ledger_put_evaluation(engine->ledger, &slot->result));
+    slot->state = CLADE_SLOT_SETTLED;
+    return settle_stored(engine, slot);
+}
+
+/* ---- committing ---- */
+
+bool clade_engine_may_commit(const clade_engine *engine)
+{
+    if (engine->committed == engine->asked)
+        return false;
+    const clade_slot_state state = slot_of(engine, engine->committed)->state;
+    return state == CLADE_SLOT_SETTLED || state == CLADE_SLOT_COPY;
+}
+
+/* H_i = SHA-256(H_(i-1), recipe hash, objectives), as lines of text; H_(-1) is 64 zeros. */
+static clade_status chain(const clade_engine *engine, const clade_slot *slot, clade_commit_row *row)
+{
+    clade_text text = {0};
+    clade_sha256 hash;
+    clade_text_append(&text, "%s\n%s\n", engine->run_hash, slot->recipe_hash);
+    for (size_t i = 0; i < row->n_objectives; i++) {
+        if (row->failed)
+            clade_text_append(&text, "failed\n");
+        else
+            clade_text_append(&text, "%.17g\n", row->objectives[i]);
+    }
+    clade_status status = clade_text_status(&text);
+    clade_sha256_init(&hash);
+    clade_sha256_update(&hash, clade_text_get(&text), text.length);
+    clade_sha256_hex(&hash, row->hash);
+    clade_text_free(&text);
+    return status;
+}
+
+static clade_status record_commit(clade_engine *engine, const clade_commit_row *row)
+{
+    clade_commit_row old;
+    bool found = false;
+    CLADE_TRY(clade_ledger_get_commit(engine->ledger, row->child, &old, &found));
+    if (!found)
+        return clade_ledger_put_commit(engine->ledger, row);
+    return strcmp(old.hash, row->hash) == 0 ? CLADE_OK : mismatch(row->child, "commit", old.hash, row->hash);
+}
+
+static clade_status count_failure(clade_engine *engine, const clade_slot *slot)
+{
+    if (engine->failed++ == 0)
+        clade_text_append(&engine->first_failure, "%s", clade_text_get(&slot->result.reason));
+    return clade_text_status(&engine->first_failure);
+}
+
+clade_status clade_engine_commit(clade_engine *engine)
+{
+    const clade_experiment *experiment = engine->experiment;
+    clade_slot *slot = slot_of(engine, engine->committed);
+    if (slot->state == CLADE_SLOT_COPY)
+        CLADE_TRY(copy_result(engine, slot));
+    clade_commit_row row = {.child = engine->committed,
+                            .failed = slot->result.status != CLADE_OK,
+                            .n_objectives = experiment->n_objectives};
+    double minimised[CLADE_MAX_OBJECTIVES] = {0.0};
+    bool entered = false;
+    for (size_t i = 0; i < row.n_objectives; i++)
+        row.objectives[i] = row.failed ? NAN : slot->objectives[i];
+    CLADE_TRY(chain(engine, slot, &row));
+    CLADE_TRY(record_commit(engine, &row));
+    clade_flip_objectives(experiment, row.objectives, minimised);
+    CLADE_TRY(experiment->algorithm->tell(engine->state, row.child, slot->genome, row.failed ? NULL : minimised));
+    if (row.failed)
+        CLADE_TRY(count_failure(engine, slot));
+    else
+        CLADE_TRY(clade_archive_add(&engine->front, row.child, minimised, &entered));
+    memcpy(engine->run_hash, row.hash, sizeof engine->run_hash);
+    engine->images += slot->result.images;
+    engine->committed++;
+    return CLADE_OK;
+}

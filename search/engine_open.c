@@ -1,0 +1,231 @@
+/* A session of a run: from the folder to an engine that can go on, and back. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clade/alloc.h"
+#include "clade/files.h"
+#include "clade/log.h"
+#include "search/engine_state.h"
+
+/* ---- what must be as it was ---- */
+
+static clade_status check_parent(clade_engine *engine, const char *name, const char *path, clade_checkpoint *checkpoint)
+{
+    char hash[CLADE_SHA256_HEX];
+    clade_text old = {0};
+    bool found = false;
+    CLADE_TRY(clade_checkpoint_hash(checkpoint, hash));
+    clade_status status = clade_ledger_get_parent(engine->ledger, name, &old, &found);
+    if (status == CLADE_OK && !found)
+        status = clade_ledger_put_parent(engine->ledger, name, path, hash);
+    else if (status == CLADE_OK && strcmp(clade_text_get(&old), hash) != 0)
+        status = clade_fail(CLADE_EINPUT, "%s: the weights changed since the run began: found hash %s, expected %s",
+                            path, hash, clade_text_get(&old));
+    clade_text_free(&old);
+    return status;
+}
+
+static clade_status check_probes(clade_engine *engine)
+{
+    char hash[CLADE_SHA256_HEX];
+    clade_text old = {0};
+    bool found = false;
+    clade_probes_hash(engine->probes, hash);
+    clade_status status = clade_ledger_get_meta(engine->ledger, "probes", &old, &found);
+    if (status == CLADE_OK && !found)
+        status = clade_ledger_put_meta(engine->ledger, "probes", hash);
+    else if (status == CLADE_OK && strcmp(clade_text_get(&old), hash) != 0)
+        status = clade_fail(CLADE_EINPUT, "%s: the probes changed since the run began: found hash %s, expected %s",
+                            engine->experiment->probes, hash, clade_text_get(&old));
+    clade_text_free(&old);
+    return status;
+}
+
+static clade_status check_inputs(clade_engine *engine)
+{
+    const clade_experiment *experiment = engine->experiment;
+    if (clade_family_base(engine->family))
+        CLADE_TRY(check_parent(engine, "(base)", experiment->base, clade_family_base(engine->family)));
+    for (size_t p = 0; p < experiment->n_parents; p++)
+        CLADE_TRY(check_parent(engine, experiment->parent_names[p], experiment->parent_paths[p],
+                               clade_family_parent(engine->family, p)));
+    return check_probes(engine);
+}
+
+/* Another platform may give other last bits: the run goes on, and its record says where it moved. */
+static clade_status begin_session(clade_engine *engine)
+{
+    clade_text now = {0}, before = {0};
+    bool found = false;
+    char detail[64];
+    clade_platform_print(&now);
+    clade_status status = clade_text_status(&now);
+    if (status == CLADE_OK)
+        status = clade_ledger_get_platform(engine->ledger, &before, &found);
+    const bool moved = found && strcmp(clade_text_get(&before), clade_text_get(&now)) != 0;
+    if (status == CLADE_OK)
+        status = clade_ledger_put_platform(engine->ledger, clade_text_get(&now));
+    snprintf(detail, sizeof detail, "{\"workers\":%zu,\"process\":%ld}", clade_pool_workers(engine->pool),
+             (long)getpid());
+    if (status == CLADE_OK)
+        status = clade_ledger_put_event(engine->ledger, "session", detail);
+    if (status == CLADE_OK && moved) {
+        clade_log(CLADE_LOG_WARNING,
+                  "this session runs on another platform than the last one; scores may differ in their last bits from "
+                  "those of an uninterrupted run (before: %s; now: %s)",
+                  clade_text_get(&before), clade_text_get(&now));
+        status = clade_ledger_put_event(engine->ledger, "platform changed", clade_text_get(&now));
+    }
+    clade_text_free(&now);
+    clade_text_free(&before);
+    return status;
+}
+
+/* ---- the budget of seconds ---- */
+
+/* The number KEY of an event's JSON. */
+static clade_status number_of(const clade_text *detail, const char *kind, const char *key, double *out)
+{
+    clade_json *document = NULL;
+    clade_problems problems = {0};
+    CLADE_TRY(clade_json_parse(clade_text_get(detail), detail->length, kind, CLADE_EINPUT, &document));
+    const clade_json_at root = clade_json_root(document), member = clade_json_member(&root, key);
+    (void)clade_json_number(&member, &problems, 0.0, 0x1p53, out);
+    clade_json_free(document);
+    return clade_problems_end(&problems, CLADE_EINPUT);
+}
+
+/* Where the seconds ended the run, and how many it has used: both since the last extension, if there was one. */
+static clade_status read_clock(clade_engine *engine)
+{
+    clade_text detail = {0};
+    clade_ledger_counts counts;
+    uint64_t extended = 0, stopped = 0;
+    bool has_extension = false, has_stop = false;
+    double at_extension = 0.0, asked = 0.0;
+    clade_status status = clade_ledger_count(engine->ledger, &counts);
+    if (status == CLADE_OK)
+        status = clade_ledger_get_event(engine->ledger, "budget", &detail, &extended, &has_extension);
+    if (status == CLADE_OK && has_extension)
+        status = number_of(&detail, "event budget", "wall_seconds", &at_extension);
+    if (status == CLADE_OK)
+        status = clade_ledger_get_event(engine->ledger, "stop", &detail, &stopped, &has_stop);
+    if (status == CLADE_OK && has_stop)
+        status = number_of(&detail, "event stop", "asked", &asked);
+    engine->stop_at = has_stop && (!has_extension || stopped > extended) ? (uint64_t)asked : UINT64_MAX;
+    engine->used_before = counts.wall_seconds - at_extension;
+    clade_text_free(&detail);
+    return status;
+}
+
+/* ---- the search ---- */
+
+static clade_status open_space(clade_engine *engine)
+{
+    const clade_experiment *experiment = engine->experiment;
+    const clade_merge_space_plan plan = {.methods = experiment->methods,
+                                         .n_methods = experiment->n_methods,
+                                         .sites = experiment->sites,
+                                         .coordinates = experiment->coordinates,
+                                         .ranges = experiment->ranges,
+                                         .n_ranges = experiment->n_ranges,
+                                         .base_path = experiment->base,
+                                         .parent_names = (const char *const *)experiment->parent_names,
+                                         .parent_paths = (const char *const *)experiment->parent_paths,
+                                         .n_parents = experiment->n_parents};
+    CLADE_TRY(clade_merge_space_new(&plan, engine->family, &engine->space));
+    CLADE_TRY(clade_merge_space_first(engine->space, &engine->first, &engine->n_first));
+    const size_t n = engine->n_genes = clade_merge_space_genes(engine->space)->n_genes;
+    engine->first_genomes = clade_calloc(engine->n_first * n + 1, sizeof(double));
+    engine->first_names = clade_calloc(engine->n_first + 1, sizeof(char *));
+    if (!engine->first_genomes || !engine->first_names)
+        return clade_fail_memory((engine->n_first + 1) * n * sizeof(double), "the first individuals");
+    for (size_t i = 0; i < engine->n_first; i++) {
+        memcpy(engine->first_genomes + i * n, engine->first[i].genome, n * sizeof(double));
+        engine->first_names[i] = engine->first[i].name;
+    }
+    return CLADE_OK;
+}
+
+static clade_status open_algorithm(clade_engine *engine)
+{
+    const clade_experiment *experiment = engine->experiment;
+    const clade_search_problem problem = {.space = clade_merge_space_genes(engine->space),
+                                          .n_objectives = experiment->n_objectives,
+                                          .seed = experiment->seed,
+                                          .first = engine->first_genomes,
+                                          .first_names = engine->first_names,
+                                          .n_first = engine->n_first,
+                                          .window = experiment->window,
+                                          .parameters = experiment->algorithm_parameters};
+    engine->plan = clade_experiment_search_plan(experiment);
+    engine->front.n_objectives = experiment->n_objectives;
+    engine->slots = clade_calloc(experiment->window, sizeof *engine->slots);
+    engine->retention = clade_calloc(engine->probes->n_tasks, sizeof(double));
+    if (!engine->slots || !engine->retention)
+        return clade_fail_memory(experiment->window * sizeof *engine->slots, "the children in flight");
+    for (size_t i = 0; i < experiment->window; i++) {
+        engine->slots[i].genome = clade_calloc(engine->n_genes, sizeof(double));
+        if (!engine->slots[i].genome)
+            return clade_fail_memory(engine->n_genes * sizeof(double), "a genome");
+    }
+    return experiment->algorithm->create(&problem, &engine->state);
+}
+
+static clade_status open_files(clade_engine *engine)
+{
+    const char *folder = engine->options->run_folder;
+    char *database = clade_path_join(folder, "run.db"), *log = clade_path_join(folder, "log.txt");
+    clade_status status = database && log ? clade_ledger_open(database, true, &engine->ledger)
+                                          : clade_fail_memory(strlen(folder) + 16, "a path");
+    if (status == CLADE_OK) {
+        engine->log = fopen(log, "a");
+        if (!engine->log)
+            status = clade_fail_errno(log, "open");
+        clade_log_set_file(engine->log);
+    }
+    if (status == CLADE_OK)
+        status = clade_best_clean(folder);
+    clade_free(database);
+    clade_free(log);
+    return status;
+}
+
+clade_status clade_engine_open(clade_engine *engine)
+{
+    engine->started = engine->live_since = clade_engine_clock();
+    engine->best_written = UINT64_MAX;
+    memset(engine->run_hash, '0', CLADE_SHA256_HEX - 1);
+    CLADE_TRY(open_files(engine));
+    CLADE_TRY(read_clock(engine));
+    CLADE_TRY(begin_session(engine));
+    CLADE_TRY(check_inputs(engine));
+    CLADE_TRY(open_space(engine));
+    return open_algorithm(engine);
+}
+
+void clade_engine_close(clade_engine *engine)
+{
+    const size_t window = engine->slots ? engine->experiment->window : 0;
+    for (size_t i = 0; i < window; i++) {
+        clade_free(engine->slots[i].genome);
+        clade_text_free(&engine->slots[i].recipe);
+        clade_evaluation_row_fini(&engine->slots[i].result);
+    }
+    clade_free(engine->slots);
+    if (engine->state)
+        engine->experiment->algorithm->destroy(engine->state);
+    clade_free(engine->retention);
+    clade_free(engine->first_genomes);
+    clade_free(engine->first_names);
+    clade_first_free(engine->first, engine->n_first);
+    clade_merge_space_free(engine->space);
+    clade_archive_fini(&engine->front);
+    clade_text_free(&engine->first_failure);
+    clade_ledger_close(engine->ledger);
+    clade_log_set_file(NULL);
+    if (engine->log)
+        (void)fclose(engine->log);
+}

@@ -1,0 +1,257 @@
+/* Hypervolume: the volume of the union of boxes between the points and the reference.
+ *
+ * Points are first turned into gains g = reference - point > 0, so every box starts at the origin and "limited to" is a
+ * minimum. Two objectives: one sweep. Three: a sweep along the third over a staircase in the first two. More: WFG
+ * (While, Bradstreet & Barone 2012), the sum of what each point adds to those before it, with their slicing: taken in
+ * falling order of the last gain, a point limits all former ones to its own last gain, so one objective less is left.
+ */
+#include "search/pareto.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clade/alloc.h"
+
+/* Falling in the last gain, then in the others; rows that compare equal are equal, so the order is total where it
+ * matters. */
+static int compare_rows(const void *left, const void *right, void *gains_a_row)
+{
+    const double *a = left, *b = right;
+    for (size_t k = *(const size_t *)gains_a_row; k-- > 0;)
+        if (a[k] < b[k] || a[k] > b[k])
+            return a[k] > b[k] ? -1 : 1;
+    return 0;
+}
+
+static void sort_rows(double *gains, size_t n, size_t m)
+{
+    qsort_r(gains, n, m * sizeof *gains, compare_rows, &m);
+}
+
+static double box(const double *gain, size_t m)
+{
+    double volume = 1;
+    for (size_t k = 0; k < m; k++)
+        volume *= gain[k];
+    return volume;
+}
+
+/* GAINS (n, 2), reordered. */
+static double area(double *gains, size_t n)
+{
+    sort_rows(gains, n, 2);
+    double sum = 0, width = 0;
+    for (size_t i = 0; i < n; i++)
+        if (gains[2 * i] > width) {
+            sum += (gains[2 * i] - width) * gains[2 * i + 1];
+            width = gains[2 * i];
+        }
+    return sum;
+}
+
+/* Put (x, y) into a staircase (steps, 2) of rising x and falling y, dropping what it covers; returns the new number of
+ * steps. */
+static size_t add_step(double *stairs, size_t steps, double x, double y)
+{
+    size_t first = 0;
+    while (first < steps && stairs[2 * first + 1] > y)
+        first++;
+    /* Steps before FIRST are higher; one of them may reach as far as x. */
+    size_t last = first;
+    while (last < steps && stairs[2 * last] <= x)
+        last++;
+    if (last < steps && stairs[2 * last + 1] >= y)
+        return steps;
+    if (first > 0 && stairs[2 * first - 2] >= x)
+        return steps;
+    memmove(stairs + 2 * (first + 1), stairs + 2 * last, (steps - last) * 2 * sizeof *stairs);
+    stairs[2 * first] = x;
+    stairs[2 * first + 1] = y;
+    return steps - (last - first) + 1;
+}
+
+/* GAINS (n, 3), reordered; STAIRS (n + 1, 2) scratch. */
+static double volume_of_three(double *gains, size_t n, double *stairs)
+{
+    sort_rows(gains, n, 3);
+    double sum = 0;
+    size_t steps = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double *g = gains + 3 * i;
+        const double floor = i + 1 < n ? g[5] : 0;
+        steps = add_step(stairs, steps, g[0], g[1]);
+        double slice = 0;
+        for (size_t s = 0; s < steps; s++)
+            slice += (stairs[2 * s] - (s > 0 ? stairs[2 * s - 2] : 0)) * stairs[2 * s + 1];
+        sum += slice * (g[2] - floor);
+    }
+    return sum;
+}
+
+/* Remove rows that another row covers (of equal rows the first stays); returns how many are left. */
+static size_t keep_largest(double *gains, size_t n, size_t m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        double *row = gains + i * m;
+        bool covered = false;
+        for (size_t j = 0; j < kept && !covered; j++) {
+            covered = true;
+            for (size_t k = 0; k < m && covered; k++)
+                covered = gains[j * m + k] >= row[k];
+        }
+        if (covered)
+            continue;
+        size_t still = 0;
+        for (size_t j = 0; j < kept; j++) {
+            bool smaller = true;
+            for (size_t k = 0; k < m && smaller; k++)
+                smaller = gains[j * m + k] <= row[k];
+            if (!smaller)
+                memmove(gains + still++ * m, gains + j * m, m * sizeof *gains);
+        }
+        memmove(gains + still * m, row, m * sizeof *gains);
+        kept = still + 1;
+    }
+    return kept;
+}
+
+/* Doubles of scratch that volume_of needs for n rows of m. */
+static size_t scratch_of(size_t n, size_t m)
+{
+    size_t doubles = 2 * (n + 1);
+    for (size_t k = 3; k < m; k++)
+        doubles += n * k;
+    return doubles;
+}
+
+/* The volume of the union of the boxes of GAINS (n, m), which are reordered. The recursion goes down one objective a
+ * call. */
+static double volume_of(double *gains, size_t n, size_t m, double *scratch)
+{
+    if (n == 0)
+        return 0;
+    if (m == 2)
+        return area(gains, n);
+    if (m == 3)
+        return volume_of_three(gains, n, scratch);
+    if (m == 1) {
+        sort_rows(gains, n, 1);
+        return gains[0];
+    }
+    sort_rows(gains, n, m);
+    double *limited = scratch; /* (n, m - 1) */
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double *g = gains + i * m;
+        for (size_t j = 0; j < i; j++)
+            for (size_t k = 0; k + 1 < m; k++)
+                limited[j * (m - 1) + k] = gains[j * m + k] < g[k] ? gains[j * m + k] : g[k];
+        const size_t left = keep_largest(limited, i, m - 1);
+        sum += g[m - 1] * (box(g, m - 1) - volume_of(limited, left, m - 1, scratch + n * (m - 1)));
+    }
+    return sum;
+}
+
+/* The gains of those points that are strictly better than the reference; returns how many. */
+static size_t gains_of(const double *points, size_t n, size_t m, const double *reference, double *gains)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool inside = true;
+        for (size_t k = 0; k < m; k++) {
+            gains[count * m + k] = reference[k] - points[i * m + k];
+            inside &= points[i * m + k] < reference[k];
+        }
+        count += inside;
+    }
+    return count;
+}
+
+clade_status clade_hypervolume(const double *points, size_t n, size_t m, const double *reference, double *volume)
+{
+    /* gains_of writes each row before it knows whether the row counts: one row more. */
+    const size_t doubles = (n + 1) * m + scratch_of(n, m);
+    double *gains = clade_calloc(doubles, sizeof *gains);
+    if (!gains)
+        return clade_fail_memory(doubles * sizeof *gains, "the hypervolume");
+    size_t count = gains_of(points, n, m, reference, gains);
+    if (m > 3)
+        count = keep_largest(gains, count, m);
+    *volume = volume_of(gains, count, m, gains + (n + 1) * m);
+    clade_free(gains);
+    return CLADE_OK;
+}
+
+/* Point P is non-dominated, has no copy and is strictly better than the reference. */
+static bool contributes(const double *points, size_t n, size_t m, const double *reference, size_t p)
+{
+    const double *point = points + p * m;
+    for (size_t k = 0; k < m; k++)
+        if (!(point[k] < reference[k]))
+            return false;
+    for (size_t q = 0; q < n; q++) {
+        bool covers = q != p; /* nowhere worse: it dominates, or is a copy */
+        for (size_t k = 0; k < m && covers; k++)
+            covers = points[q * m + k] <= point[k];
+        if (covers)
+            return false;
+    }
+    return true;
+}
+
+/* Two objectives (Beume, Naujoks & Emmerich 2007, section 3.2): the rectangle up to the neighbours on the front. */
+static double rectangle(const double *points, size_t n, const double *reference, size_t p)
+{
+    const double *point = points + 2 * p;
+    double right = reference[0], top = reference[1];
+    for (size_t q = 0; q < n; q++) {
+        const double *other = points + 2 * q;
+        if (other[0] > point[0] && other[0] < right && other[1] < point[1])
+            right = other[0];
+        if (other[1] > point[1] && other[1] < top && other[0] < point[0])
+            top = other[1];
+    }
+    return (right - point[0]) * (top - point[1]);
+}
+
+/* Own box minus the union of the others limited to it. LIMITED (n, m) and SCRATCH as volume_of wants them. */
+static double own_part(const double *points, size_t n, size_t m, const double *reference, size_t p, double *limited,
+                       double *scratch)
+{
+    const double *point = points + p * m;
+    double own = 1;
+    size_t count = 0;
+    for (size_t k = 0; k < m; k++)
+        own *= reference[k] - point[k];
+    for (size_t q = 0; q < n; q++) {
+        bool inside = q != p;
+        for (size_t k = 0; k < m && inside; k++) {
+            const double worse = points[q * m + k] > point[k] ? points[q * m + k] : point[k];
+            inside = worse < reference[k];
+            limited[count * m + k] = reference[k] - worse;
+        }
+        count += inside;
+    }
+    if (m > 3)
+        count = keep_largest(limited, count, m);
+    return own - volume_of(limited, count, m, scratch);
+}
+
+clade_status clade_exclusive_hypervolume(const double *points, size_t n, size_t m, const double *reference, double *out)
+{
+    const size_t doubles = (n + 1) * m + scratch_of(n, m);
+    double *limited = clade_calloc(doubles, sizeof *limited);
+    if (!limited)
+        return clade_fail_memory(doubles * sizeof *limited, "exclusive hypervolumes");
+    for (size_t p = 0; p < n; p++) {
+        out[p] = 0;
+        if (!contributes(points, n, m, reference, p))
+            continue;
+        const double part = m == 2 ? rectangle(points, n, reference, p)
+                                   : own_part(points, n, m, reference, p, limited, limited + (n + 1) * m);
+        out[p] = part > 0 ? part : 0;
+    }
+    clade_free(limited);
+    return CLADE_OK;
+}

@@ -1,0 +1,284 @@
+/* The ledger as a file: schema, opening, the lock, and the small tables; rows of children are in ledger_rows.c.
+ *
+ * One writer is enforced by a lock on a file of its own: SQLite's exclusive mode would shut readers out, and a lock on
+ * the database itself would get in the way of SQLite's. The lock goes when the process does, however it ends. */
+#include "search/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clade/alloc.h"
+#include "clade/files.h"
+#include "search/ledger_file.h"
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "PRAGMA application_id = 1129071941;" /* "CLAE" */
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE experiment (json TEXT NOT NULL);"
+    "CREATE TABLE platform (session INTEGER PRIMARY KEY, json TEXT NOT NULL, at REAL NOT NULL);"
+    "CREATE TABLE parents (name TEXT PRIMARY KEY, path TEXT NOT NULL, hash TEXT NOT NULL);"
+    "CREATE TABLE children (child INTEGER PRIMARY KEY, recipe_hash TEXT NOT NULL, recipe TEXT NOT NULL, genome TEXT "
+    "NOT NULL,"
+    " vector TEXT NOT NULL, method TEXT NOT NULL, operator TEXT NOT NULL, parents TEXT NOT NULL);"
+    "CREATE INDEX children_by_recipe ON children (recipe_hash, child);"
+    "CREATE TABLE evaluations (child INTEGER NOT NULL, split TEXT NOT NULL, status INTEGER NOT NULL, reason TEXT NOT "
+    "NULL,"
+    " score TEXT NOT NULL, images INTEGER NOT NULL, seconds REAL NOT NULL, rank INTEGER NOT NULL, same_as INTEGER,"
+    " session INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (child, split));"
+    "CREATE TABLE reference_scores (name TEXT NOT NULL, split TEXT NOT NULL, status INTEGER NOT NULL, reason TEXT NOT "
+    "NULL,"
+    " score TEXT NOT NULL, images INTEGER NOT NULL, seconds REAL NOT NULL, rank INTEGER NOT NULL,"
+    " session INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (name, split));"
+    "CREATE TABLE commits (child INTEGER PRIMARY KEY, failed INTEGER NOT NULL, objectives TEXT NOT NULL, hash TEXT NOT "
+    "NULL);"
+    "CREATE TABLE events (number INTEGER PRIMARY KEY, session INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL,"
+    " detail TEXT NOT NULL);"
+    "COMMIT;";
+
+double clade_ledger_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- opening ---- */
+
+static clade_status lock_file(const char *path, int *lock)
+{
+    clade_text name = {0};
+    clade_text_append(&name, "%s.lock", path);
+    clade_status status = clade_text_status(&name);
+    if (status == CLADE_OK) {
+        *lock = open(clade_text_get(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (*lock < 0)
+            status = clade_fail_errno(clade_text_get(&name), "create");
+        else if (flock(*lock, LOCK_EX | LOCK_NB) != 0)
+            status = errno == EWOULDBLOCK
+                         ? clade_fail(CLADE_EUSAGE,
+                                      "%s: another process is writing this run; wait for it or stop it first", path)
+                         : clade_fail_errno(clade_text_get(&name), "lock");
+    }
+    clade_text_free(&name);
+    return status;
+}
+
+static clade_status check_version(clade_ledger *ledger)
+{
+    const char *path = clade_sqlite_path(ledger->db);
+    clade_query query =
+        clade_query_begin(ledger->db, "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name IN "
+                                      "('meta', 'children', 'evaluations', 'commits', 'events')");
+    const bool tables = clade_query_row(&query) && clade_query_integer(&query, 0) == 5;
+    CLADE_TRY(clade_query_end(&query));
+    clade_text version = {0};
+    bool found = false;
+    clade_status status = CLADE_OK;
+    if (tables)
+        status = clade_ledger_get_meta(ledger, "version", &version, &found);
+    if (status == CLADE_OK && !found)
+        status = clade_fail(CLADE_EINPUT,
+                            "%s: is a database but no ledger of Clade (expected the table meta with a version)", path);
+    int number = 0, used = 0;
+    if (status == CLADE_OK && (sscanf(clade_text_get(&version), "%9d%n", &number, &used) != 1 ||
+                               (size_t)used != version.length || number < 1))
+        status = clade_fail(CLADE_EINPUT, "%s: meta: version: found \"%s\", expected a number", path,
+                            clade_text_get(&version));
+    if (status == CLADE_OK && number > CLADE_LEDGER_VERSION)
+        status =
+            clade_fail(CLADE_EINPUT, "%s: ledger of version %d, this Clade reads up to version %d; use a newer Clade",
+                       path, number, CLADE_LEDGER_VERSION);
+    clade_text_free(&version);
+    return status;
+}
+
+static clade_status new_ledger(const char *path, bool write, clade_ledger **out)
+{
+    clade_ledger *ledger = clade_calloc(1, sizeof *ledger);
+    if (!ledger)
+        return clade_fail_memory(sizeof *ledger, "a ledger");
+    ledger->lock = -1;
+    clade_status status = write ? lock_file(path, &ledger->lock) : CLADE_OK;
+    if (status == CLADE_OK)
+        *out = ledger;
+    else
+        clade_ledger_close(ledger);
+    return status;
+}
+
+clade_status clade_ledger_create(const char *path, clade_ledger **out)
+{
+    *out = NULL;
+    if (clade_path_exists(path))
+        return clade_fail(CLADE_EUSAGE, "%s: exists already", path);
+    clade_ledger *ledger = NULL;
+    CLADE_TRY(new_ledger(path, true, &ledger));
+    char version[16];
+    snprintf(version, sizeof version, "%d", CLADE_LEDGER_VERSION);
+    clade_status status = clade_sqlite_open(path, CLADE_SQLITE_CREATE, &ledger->db);
+    if (status == CLADE_OK)
+        status = clade_sqlite_execute(ledger->db, schema);
+    if (status == CLADE_OK)
+        status = clade_ledger_put_meta(ledger, "version", version);
+    if (status == CLADE_OK) {
+        *out = ledger;
+        return CLADE_OK;
+    }
+    clade_ledger_close(ledger);
+    (void)unlink(path);
+    return status;
+}
+
+clade_status clade_ledger_open(const char *path, bool write, clade_ledger **out)
+{
+    *out = NULL;
+    if (!clade_path_exists(path))
+        return clade_fail(CLADE_EINPUT, "%s: there is no such file, expected the ledger of a run", path);
+    clade_ledger *ledger = NULL;
+    CLADE_TRY(new_ledger(path, write, &ledger));
+    /* Looked at read-only first: a file that is not ours, or newer than we are, stays as it is. */
+    clade_status status = clade_sqlite_open(path, CLADE_SQLITE_READ, &ledger->db);
+    if (status == CLADE_OK)
+        status = check_version(ledger);
+    if (status == CLADE_OK && write) {
+        clade_sqlite_close(ledger->db);
+        ledger->db = NULL;
+        status = clade_sqlite_open(path, CLADE_SQLITE_WRITE, &ledger->db);
+    }
+    if (status == CLADE_OK)
+        *out = ledger;
+    else
+        clade_ledger_close(ledger);
+    return status;
+}
+
+void clade_ledger_close(clade_ledger *ledger)
+{
+    if (!ledger)
+        return;
+    clade_sqlite_close(ledger->db);
+    if (ledger->lock >= 0)
+        (void)close(ledger->lock);
+    clade_free(ledger);
+}
+
+clade_status clade_ledger_begin(clade_ledger *ledger)
+{
+    return clade_sqlite_execute(ledger->db, "BEGIN IMMEDIATE");
+}
+
+clade_status clade_ledger_end(clade_ledger *ledger)
+{
+    return clade_sqlite_execute(ledger->db, "COMMIT");
+}
+
+void clade_ledger_cancel(clade_ledger *ledger)
+{
+    clade_sqlite_rollback(ledger->db);
+}
+
+/* ---- small tables ---- */
+
+/* The first column of the first row, a text. */
+static clade_status get_text(clade_query *query, clade_text *text, bool *found)
+{
+    *found = clade_query_row(query);
+    if (*found)
+        clade_query_text(query, 0, text);
+    return clade_query_end(query);
+}
+
+clade_status clade_ledger_put_meta(clade_ledger *ledger, const char *key, const char *value)
+{
+    clade_query query = clade_query_begin(ledger->db, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)");
+    clade_query_bind_text(&query, key);
+    clade_query_bind_text(&query, value);
+    return clade_query_run(&query);
+}
+
+clade_status clade_ledger_get_meta(clade_ledger *ledger, const char *key, clade_text *value, bool *found)
+{
+    clade_query query = clade_query_begin(ledger->db, "SELECT value FROM meta WHERE key = ?");
+    clade_query_bind_text(&query, key);
+    return get_text(&query, value, found);
+}
+
+clade_status clade_ledger_put_experiment(clade_ledger *ledger, const char *json)
+{
+    clade_query query = clade_query_begin(ledger->db, "INSERT INTO experiment (json) VALUES (?)");
+    clade_query_bind_text(&query, json);
+    return clade_query_run(&query);
+}
+
+clade_status clade_ledger_get_experiment(clade_ledger *ledger, clade_text *json)
+{
+    bool found = false;
+    clade_query query = clade_query_begin(ledger->db, "SELECT json FROM experiment LIMIT 1");
+    CLADE_TRY(get_text(&query, json, &found));
+    if (!found)
+        return clade_fail(CLADE_EINPUT, "%s: the table experiment is empty", clade_sqlite_path(ledger->db));
+    return CLADE_OK;
+}
+
+clade_status clade_ledger_put_platform(clade_ledger *ledger, const char *json)
+{
+    clade_query query = clade_query_begin(ledger->db, "INSERT INTO platform (json, at) VALUES (?, ?)");
+    clade_query_bind_text(&query, json);
+    clade_query_bind_real(&query, clade_ledger_now());
+    CLADE_TRY(clade_query_run(&query));
+    ledger->session = clade_sqlite_last_row(ledger->db);
+    return CLADE_OK;
+}
+
+clade_status clade_ledger_get_platform(clade_ledger *ledger, clade_text *json, bool *found)
+{
+    clade_query query = clade_query_begin(ledger->db, "SELECT json FROM platform ORDER BY session DESC LIMIT 1");
+    return get_text(&query, json, found);
+}
+
+clade_status clade_ledger_put_parent(clade_ledger *ledger, const char *name, const char *path, const char *hash)
+{
+    clade_query query = clade_query_begin(ledger->db, "INSERT INTO parents (name, path, hash) VALUES (?, ?, ?)");
+    clade_query_bind_text(&query, name);
+    clade_query_bind_text(&query, path);
+    clade_query_bind_text(&query, hash);
+    return clade_query_run(&query);
+}
+
+clade_status clade_ledger_get_parent(clade_ledger *ledger, const char *name, clade_text *hash, bool *found)
+{
+    clade_query query = clade_query_begin(ledger->db, "SELECT hash FROM parents WHERE name = ?");
+    clade_query_bind_text(&query, name);
+    return get_text(&query, hash, found);
+}
+
+clade_status clade_ledger_put_event(clade_ledger *ledger, const char *kind, const char *detail)
+{
+    clade_query query =
+        clade_query_begin(ledger->db, "INSERT INTO events (session, at, kind, detail) VALUES (?, ?, ?, ?)");
+    clade_query_bind_integer(&query, ledger->session);
+    clade_query_bind_real(&query, clade_ledger_now());
+    clade_query_bind_text(&query, kind);
+    clade_query_bind_text(&query, detail);
+    return clade_query_run(&query);
+}
+
+clade_status clade_ledger_get_event(clade_ledger *ledger, const char *kind, clade_text *detail, uint64_t *number,
+                                    bool *found)
+{
+    clade_query query =
+        clade_query_begin(ledger->db, "SELECT detail, number FROM events WHERE kind = ? ORDER BY number DESC LIMIT 1");
+    clade_query_bind_text(&query, kind);
+    *found = clade_query_row(&query);
+    if (*found) {
+        clade_query_text(&query, 0, detail);
+        *number = (uint64_t)clade_query_integer(&query, 1);
+    }
+    return clade_query_end(&query);
+}

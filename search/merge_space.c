@@ -1,0 +1,191 @@
+#include <math.h>
+#include <string.h>
+
+#include "clade/alloc.h"
+#include "search/merge_parts.h"
+
+/* ---- a space ---- */
+
+static clade_status copy_plan(clade_merge_space *space, const clade_merge_space_plan *plan)
+{
+    const size_t n = plan->n_parents;
+    space->product = strcmp(plan->coordinates, "product") == 0;
+    space->methods = clade_calloc(plan->n_methods, sizeof(const clade_method *));
+    space->parent_names = clade_calloc(n, sizeof *space->parent_names);
+    space->parent_paths = clade_calloc(n, sizeof *space->parent_paths);
+    space->base_path = plan->base_path ? clade_strdup(plan->base_path) : NULL;
+    if (!space->methods || !space->parent_names || !space->parent_paths || (plan->base_path && !space->base_path))
+        return clade_fail_memory(n * sizeof *space->parent_names, "a merge space");
+    memcpy(space->methods, plan->methods, plan->n_methods * sizeof(const clade_method *));
+    space->n_methods = plan->n_methods;
+    space->n_parents = n;
+    for (size_t p = 0; p < n; p++) {
+        space->parent_names[p] = clade_strdup(plan->parent_names[p]);
+        space->parent_paths[p] = clade_strdup(plan->parent_paths[p]);
+        if (!space->parent_names[p] || !space->parent_paths[p])
+            return clade_fail_memory(strlen(plan->parent_paths[p]), "the parents of a merge space");
+    }
+    return CLADE_OK;
+}
+
+static clade_status init_parts(clade_merge_space *space, const clade_merge_space_plan *plan, clade_problems *problems)
+{
+    CLADE_TRY(copy_plan(space, plan));
+    CLADE_TRY(clade_sites_init(&space->sites, plan->sites, space->family, problems));
+    return clade_merge_genes_init(space, plan->ranges, plan->n_ranges);
+}
+
+clade_status clade_merge_space_new(const clade_merge_space_plan *plan, const clade_family *family,
+                                   clade_merge_space **space)
+{
+    clade_problems problems = {0};
+    clade_merge_space_check(plan, "", &problems);
+    CLADE_TRY(clade_problems_end(&problems, CLADE_ECONFIG));
+    clade_merge_space *made = clade_calloc(1, sizeof *made);
+    if (!made)
+        return clade_fail_memory(sizeof *made, "a merge space");
+    made->family = family;
+    clade_status status = init_parts(made, plan, &problems);
+    if (status == CLADE_OK)
+        status = clade_problems_end(&problems, CLADE_ECONFIG);
+    else
+        clade_text_free(&problems.text);
+    if (status != CLADE_OK) {
+        clade_merge_space_free(made);
+        return status;
+    }
+    *space = made;
+    return CLADE_OK;
+}
+
+void clade_merge_space_free(clade_merge_space *space)
+{
+    if (!space)
+        return;
+    for (size_t p = 0; p < space->n_parents; p++) {
+        clade_free(space->parent_names[p]);
+        clade_free(space->parent_paths[p]);
+    }
+    clade_free(space->parent_names);
+    clade_free(space->parent_paths);
+    clade_free(space->base_path);
+    clade_free(space->methods);
+    clade_free(space->slots);
+    clade_sites_fini(&space->sites);
+    clade_space_fini(&space->genes);
+    clade_free(space);
+}
+
+const clade_space *clade_merge_space_genes(const clade_merge_space *space)
+{
+    return &space->genes;
+}
+
+size_t clade_merge_space_sites(const clade_merge_space *space)
+{
+    return space->sites.n_sites;
+}
+
+const char *clade_merge_space_site_name(const clade_merge_space *space, size_t site)
+{
+    return space->sites.names[site];
+}
+
+/* ---- a genome's recipe ---- */
+
+/* The value PARAMETER has in GROUP for PARENT (0 for other scopes), within the parameter's hard limits. */
+static double value_of(const clade_merge_space *space, const double *genome, const clade_slot *slot,
+                       const clade_parameter *parameter, const clade_site_group *group, size_t parent)
+{
+    double value = slot->low;
+    if (slot->searched && slot->by_site)
+        value = clade_sites_value(&space->sites, genome + slot->gene + parent * space->sites.n_sites, group);
+    else if (slot->searched)
+        value = genome[slot->gene + parent];
+    if (slot->factors)
+        value *= clade_sites_value(&space->sites, genome + slot->factor_gene, group);
+    if (slot->drop)
+        value = 1 - value;
+    /* A curve through integers is no integer. */
+    if (parameter->kind != CLADE_REAL)
+        value = floor(value + 0.5);
+    value = value < parameter->low ? parameter->low : value > parameter->high ? parameter->high : value;
+    return value + 0.0; /* no negative zero: equal values are to print alike */
+}
+
+/* The method's default stays in the recipe where it has one; else the low end of what would be searched. */
+static double unsearched(const clade_parameter *parameter)
+{
+    return isnan(parameter->default_value) ? parameter->search_low : parameter->default_value;
+}
+
+static void fill_rule(const clade_merge_space *space, const double *genome, size_t m, const clade_site_group *group,
+                      clade_rule *rule)
+{
+    const clade_method *method = space->methods[m];
+    for (size_t k = 0; k < method->n_parameters; k++) {
+        const clade_parameter *parameter = &method->parameters[k];
+        const clade_slot *slot = clade_slot_find(space, m, parameter);
+        const bool per_parent = parameter->scope == CLADE_PER_PARENT;
+        for (size_t p = 0; p < (per_parent ? space->n_parents : 1); p++) {
+            const double value = slot ? value_of(space, genome, slot, parameter, group, p) : unsearched(parameter);
+            *(per_parent ? &rule->parent[p * method->n_parameters + k] : &rule->site[k]) = value;
+        }
+    }
+}
+
+static bool fill_patterns(const clade_site_group *group, clade_rule *rule)
+{
+    rule->patterns = clade_calloc(group->n_patterns, sizeof *rule->patterns);
+    if (!rule->patterns)
+        return false;
+    for (size_t i = 0; i < group->n_patterns; i++) {
+        rule->patterns[i] = clade_strdup(group->patterns[i]);
+        if (!rule->patterns[i])
+            return false;
+        rule->n_patterns++;
+    }
+    return true;
+}
+
+static bool fill_parent(clade_recipe_parent *parent, const char *name, const char *path)
+{
+    parent->name = clade_strdup(name);
+    parent->path = clade_strdup(path);
+    return parent->name && parent->path;
+}
+
+/* A base that the method ignores is left out, so that it cannot make equal children look different. */
+static bool fill_models(const clade_merge_space *space, clade_recipe *recipe)
+{
+    bool filled = true;
+    if (recipe->method->needs_base) {
+        recipe->base = clade_calloc(1, sizeof *recipe->base);
+        filled = recipe->base && fill_parent(recipe->base, "base", space->base_path);
+    }
+    for (size_t p = 0; p < space->n_parents && filled; p++)
+        filled = fill_parent(&recipe->parents[p], space->parent_names[p], space->parent_paths[p]);
+    return filled;
+}
+
+clade_status clade_merge_space_decode(const clade_merge_space *space, const double *genome, clade_recipe **recipe)
+{
+    const size_t m = space->genes.has_category ? (size_t)genome[0] : 0;
+    clade_recipe *made;
+    CLADE_TRY(clade_recipe_new(space->methods[m], space->n_parents, space->sites.n_groups, &made));
+    if (space->methods[m]->uses_masks)
+        made->seed = (uint64_t)genome[space->seed_gene];
+    bool filled = fill_models(space, made);
+    for (size_t g = 0; g < space->sites.n_groups && filled; g++) {
+        filled = fill_patterns(&space->sites.groups[g], &made->rules[g]);
+        fill_rule(space, genome, m, &space->sites.groups[g], &made->rules[g]);
+    }
+    const clade_status status =
+        filled ? clade_family_stamp(space->family, made) : clade_fail_memory(space->sites.n_groups, "a recipe");
+    if (status != CLADE_OK) {
+        clade_recipe_free(made);
+        return status;
+    }
+    *recipe = made;
+    return CLADE_OK;
+}

@@ -1,0 +1,50 @@
+/* The pool of a single process: a job is done when its result is waited for. */
+#include <time.h>
+
+#include "clade/alloc.h"
+#include "search/pool_backend.h"
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static size_t local_workers(const void *state)
+{
+    (void)state;
+    return 1;
+}
+
+static clade_status local_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_result *result,
+                               bool *got)
+{
+    if (milliseconds == 0)
+        return CLADE_OK;
+    clade_pool_job *job = clade_pool_take(pool);
+    if (!job)
+        return CLADE_OK;
+    const double start = seconds_now();
+    result->job = job->job;
+    result->status = clade_worker_evaluate(state, job->split, job->recipe, job->length, &result->bytes);
+    if (result->status != CLADE_OK) {
+        clade_text_clear(&result->bytes);
+        clade_text_append(&result->bytes, "%s", clade_error_message());
+    }
+    result->seconds = seconds_now() - start;
+    clade_free(job);
+    *got = true;
+    return CLADE_OK;
+}
+
+static void local_close(void *state)
+{
+    (void)state; /* the worker is borrowed */
+}
+
+clade_status clade_pool_open_local(clade_worker *worker, clade_pool **pool)
+{
+    static const clade_pool_backend local = {.workers = local_workers, .wait = local_wait, .close = local_close};
+    return clade_pool_new(&local, worker, pool);
+}

@@ -1,0 +1,222 @@
+/* The only file that includes sqlite3.h. Statements are prepared each time: 10 microseconds against an evaluation of
+ * milliseconds at least, and no cache to keep right. */
+#include "search/sqlite.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clade/alloc.h"
+#include "clade/files.h"
+
+enum { BUSY_MILLISECONDS = 10000 };
+
+struct clade_sqlite {
+    sqlite3 *handle;
+    char *path;
+    bool writes;
+};
+
+/* What an SQLite result means to a user of Clade. */
+static clade_status status_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+    case SQLITE_FORMAT:
+        return CLADE_EINPUT;
+    case SQLITE_ERROR:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+        return CLADE_EINTERNAL;
+    default: /* full, I/O, busy, read-only, no memory ... */
+        return CLADE_EIO;
+    }
+}
+
+static clade_status fail(const clade_sqlite *db, int code, const char *action)
+{
+    return clade_fail(status_of(code), "%s: cannot %s: %s (SQLite %d)", db->path, action,
+                      db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code),
+                      db->handle ? sqlite3_extended_errcode(db->handle) : code);
+}
+
+static clade_status configure(clade_sqlite *db, clade_sqlite_mode mode)
+{
+    int code = sqlite3_busy_timeout(db->handle, BUSY_MILLISECONDS);
+    if (code != SQLITE_OK)
+        return fail(db, code, "set up");
+    /* The first access to the file: here something that is no database is noticed. */
+    code = sqlite3_exec(db->handle, "PRAGMA schema_version", NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        return fail(db, code, "read");
+    if (mode == CLADE_SQLITE_READ)
+        return CLADE_OK;
+    /* Where WAL is not possible the journal stays as it was: slower and readers may wait, as durable. */
+    return clade_sqlite_execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+}
+
+clade_status clade_sqlite_open(const char *path, clade_sqlite_mode mode, clade_sqlite **out)
+{
+    *out = NULL;
+    if (mode != CLADE_SQLITE_CREATE && !clade_path_exists(path))
+        return clade_fail(CLADE_EINPUT, "%s: there is no such file, expected a ledger", path);
+    clade_sqlite *db = clade_calloc(1, sizeof *db);
+    char *copy = clade_strdup(path);
+    if (!db || !copy) {
+        clade_free(db);
+        clade_free(copy);
+        return clade_fail_memory(sizeof *db + strlen(path), "a database");
+    }
+    db->path = copy;
+    db->writes = mode != CLADE_SQLITE_READ;
+    const int flags = mode == CLADE_SQLITE_READ     ? SQLITE_OPEN_READONLY
+                      : mode == CLADE_SQLITE_CREATE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                                    : SQLITE_OPEN_READWRITE;
+    const int code = sqlite3_open_v2(path, &db->handle, flags, NULL);
+    clade_status status = code == SQLITE_OK ? configure(db, mode) : fail(db, code, "open");
+    if (status == CLADE_OK) {
+        *out = db;
+        return CLADE_OK;
+    }
+    db->writes = false; /* leave a file that is not ours as it is */
+    clade_sqlite_close(db);
+    return status;
+}
+
+void clade_sqlite_rollback(clade_sqlite *db)
+{
+    if (db->handle && !sqlite3_get_autocommit(db->handle))
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+void clade_sqlite_close(clade_sqlite *db)
+{
+    if (!db)
+        return;
+    clade_sqlite_rollback(db);
+    /* Then a finished run can be read where its folder is read-only, too. Refused while a reader holds the file: no
+     * harm. */
+    if (db->writes) {
+        (void)sqlite3_busy_timeout(db->handle, 0);
+        (void)sqlite3_exec(db->handle, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    }
+    (void)sqlite3_close_v2(db->handle);
+    clade_free(db->path);
+    clade_free(db);
+}
+
+const char *clade_sqlite_path(const clade_sqlite *db)
+{
+    return db->path;
+}
+
+int64_t clade_sqlite_last_row(clade_sqlite *db)
+{
+    return sqlite3_last_insert_rowid(db->handle);
+}
+
+clade_status clade_sqlite_execute(clade_sqlite *db, const char *sql)
+{
+    const int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? CLADE_OK : fail(db, code, "write");
+}
+
+/* ---- statements ---- */
+
+static void check(clade_query *query, int code, const char *action)
+{
+    if (query->status == CLADE_OK && code != SQLITE_OK)
+        query->status = fail(query->db, code, action);
+}
+
+clade_query clade_query_begin(clade_sqlite *db, const char *sql)
+{
+    clade_query query = {.db = db, .status = CLADE_OK};
+    sqlite3_stmt *statement = NULL;
+    check(&query, sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL), "prepare a statement");
+    query.statement = statement;
+    return query;
+}
+
+void clade_query_bind_text(clade_query *query, const char *text)
+{
+    query->bound++;
+    if (query->status == CLADE_OK)
+        check(query, sqlite3_bind_text(query->statement, query->bound, text, -1, SQLITE_STATIC), "bind a text");
+}
+
+void clade_query_bind_integer(clade_query *query, int64_t value)
+{
+    query->bound++;
+    if (query->status == CLADE_OK)
+        check(query, sqlite3_bind_int64(query->statement, query->bound, value), "bind an integer");
+}
+
+void clade_query_bind_real(clade_query *query, double value)
+{
+    query->bound++;
+    if (query->status == CLADE_OK)
+        check(query, sqlite3_bind_double(query->statement, query->bound, value), "bind a number");
+}
+
+bool clade_query_row(clade_query *query)
+{
+    if (query->status != CLADE_OK)
+        return false;
+    const int code = sqlite3_step(query->statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        check(query, code, query->db->writes ? "write" : "read");
+    return code == SQLITE_ROW;
+}
+
+int64_t clade_query_integer(const clade_query *query, int column)
+{
+    return sqlite3_column_int64(query->statement, column);
+}
+
+double clade_query_real(const clade_query *query, int column)
+{
+    return sqlite3_column_double(query->statement, column);
+}
+
+void clade_query_text(clade_query *query, int column, clade_text *text)
+{
+    clade_text_clear(text);
+    const unsigned char *bytes = sqlite3_column_text(query->statement, column);
+    if (bytes)
+        clade_text_append_bytes(text, bytes, (size_t)sqlite3_column_bytes(query->statement, column));
+    if (query->status == CLADE_OK)
+        query->status = clade_text_status(text);
+}
+
+void clade_query_name(clade_query *query, int column, size_t least, char *out, size_t size)
+{
+    const unsigned char *bytes = sqlite3_column_text(query->statement, column);
+    const size_t length = bytes ? (size_t)sqlite3_column_bytes(query->statement, column) : 0;
+    out[0] = '\0';
+    if (length >= least && length < size) {
+        if (length > 0)
+            memcpy(out, bytes, length);
+        out[length] = '\0';
+    } else if (query->status == CLADE_OK) {
+        query->status =
+            clade_fail(CLADE_EINPUT, "%s: column %s: found a text of %zu bytes, expected %zu to %zu", query->db->path,
+                       sqlite3_column_name(query->statement, column), length, least, size - 1);
+    }
+}
+
+clade_status clade_query_end(clade_query *query)
+{
+    (void)sqlite3_finalize(query->statement); /* repeats the failure of a step, which is kept already */
+    query->statement = NULL;
+    return query->status;
+}
+
+clade_status clade_query_run(clade_query *query)
+{
+    (void)clade_query_row(query);
+    return clade_query_end(query);
+}

@@ -1,0 +1,173 @@
+/* One child's evaluation: recipe -> weights -> scores. The child and the forward workspace are made once and used
+ * again; only the scorer of the holdout waits until it is needed, since most workers of most runs need it for a few
+ * children at the end. */
+#include "search/worker.h"
+
+#include <string.h>
+
+#include "clade/alloc.h"
+
+struct clade_worker {
+    const clade_experiment *experiment; /* borrowed */
+    clade_family *family;
+    clade_probes *probes;
+    clade_model *model;
+    clade_preprocess preprocess;
+    clade_child *child;
+    clade_scorer *scorers[CLADE_SPLITS]; /* of the search and the holdout plan; the rest NULL */
+    uint64_t version;                    /* of the child's weights */
+};
+
+static clade_score_plan plan_of(const clade_experiment *experiment, clade_split split)
+{
+    return split == CLADE_HOLDOUT ? clade_experiment_holdout_plan(experiment)
+                                  : clade_experiment_search_plan(experiment);
+}
+
+static clade_status open_scorer(clade_worker *worker, clade_split split)
+{
+    if (worker->scorers[split])
+        return CLADE_OK;
+    const clade_score_plan plan = plan_of(worker->experiment, split);
+    return clade_scorer_new(worker->probes, worker->model, &worker->preprocess, &plan, &worker->scorers[split]);
+}
+
+clade_status clade_worker_new(const clade_experiment *experiment, clade_worker **out)
+{
+    *out = NULL;
+    clade_worker *worker = clade_calloc(1, sizeof *worker);
+    if (!worker)
+        return clade_fail_memory(sizeof *worker, "a worker");
+    worker->experiment = experiment;
+    /* Every value is first rounded to the checkpoint's dtype, so that what is scored is what would be written. */
+    const clade_child_options options = {.widen = true};
+    clade_status status = clade_family_open(experiment->base, (const char *const *)experiment->parent_paths,
+                                            experiment->n_parents, &worker->family);
+    if (status == CLADE_OK)
+        status = clade_probes_read(experiment->probes, &worker->probes);
+    const clade_checkpoint *like = NULL;
+    if (status == CLADE_OK) {
+        like = clade_family_base(worker->family) ? clade_family_base(worker->family)
+                                                 : clade_family_parent(worker->family, 0);
+        status = clade_model_open(like, &worker->model);
+    }
+    if (status == CLADE_OK)
+        status = clade_preprocess_read(clade_checkpoint_path(like), clade_model_shape_of(worker->model).channels,
+                                       &worker->preprocess);
+    if (status == CLADE_OK)
+        status = clade_child_new(worker->family, &options, &worker->child);
+    if (status == CLADE_OK)
+        status = open_scorer(worker, CLADE_SEARCH);
+    if (status == CLADE_OK)
+        *out = worker;
+    else
+        clade_worker_free(worker);
+    return status;
+}
+
+void clade_worker_free(clade_worker *worker)
+{
+    if (!worker)
+        return;
+    for (size_t split = 0; split < CLADE_SPLITS; split++)
+        clade_scorer_free(worker->scorers[split]);
+    clade_child_free(worker->child);
+    clade_model_close(worker->model);
+    clade_probes_free(worker->probes);
+    clade_family_close(worker->family);
+    clade_free(worker);
+}
+
+const clade_family *clade_worker_family(const clade_worker *worker)
+{
+    return worker->family;
+}
+
+const clade_probes *clade_worker_probes(const clade_worker *worker)
+{
+    return worker->probes;
+}
+
+size_t clade_worker_images(const clade_worker *worker)
+{
+    return clade_scorer_images(worker->scorers[CLADE_SEARCH]);
+}
+
+/* ---- weights out of the resident child ---- */
+
+static clade_status acquire(void *context, const char *name, clade_tensor *out)
+{
+    const clade_child *child = context;
+    const clade_tensor *tensor = clade_child_find(child, name);
+    if (!tensor)
+        return clade_fail(CLADE_EEVAL, "the child has no tensor %s", name);
+    *out = *tensor;
+    return CLADE_OK;
+}
+
+static void release(void *context, const clade_tensor *tensor)
+{
+    (void)context;
+    (void)tensor;
+}
+
+/* ---- one evaluation ---- */
+
+/* The family is opened by the experiment's paths, so a recipe of other parents would be scored with the wrong weights.
+ */
+static clade_status check_parents(const clade_worker *worker, const clade_recipe *recipe)
+{
+    const clade_experiment *experiment = worker->experiment;
+    if (recipe->n_parents != experiment->n_parents)
+        return clade_fail(CLADE_EINTERNAL, "recipe: parents: found %zu, expected the %zu of the experiment",
+                          recipe->n_parents, experiment->n_parents);
+    for (size_t i = 0; i < recipe->n_parents; i++)
+        if (strcmp(recipe->parents[i].name, experiment->parent_names[i]) != 0)
+            return clade_fail(CLADE_EINTERNAL, "recipe: parents[%zu]: found %s, expected %s", i,
+                              recipe->parents[i].name, experiment->parent_names[i]);
+    return CLADE_OK;
+}
+
+static clade_status parse_recipe(const char *json, size_t length, clade_recipe **recipe)
+{
+    clade_json *document = NULL;
+    clade_problems problems = {0};
+    CLADE_TRY(clade_json_parse(json, length, "recipe", CLADE_EINTERNAL, &document));
+    const clade_json_at root = clade_json_root(document);
+    clade_status status = clade_recipe_parse(&root, &problems, recipe);
+    clade_json_free(document);
+    const clade_status problem = clade_problems_end(&problems, CLADE_EINTERNAL);
+    if (status == CLADE_OK && problem != CLADE_OK) {
+        clade_recipe_free(*recipe);
+        *recipe = NULL;
+    }
+    return problem != CLADE_OK ? problem : status;
+}
+
+clade_status clade_worker_evaluate(clade_worker *worker, clade_split split, const char *recipe_json, size_t length,
+                                   clade_text *score_json)
+{
+    clade_recipe *recipe = NULL;
+    clade_score score = {0};
+    const clade_score_plan plan = plan_of(worker->experiment, split);
+    clade_status status = parse_recipe(recipe_json, length, &recipe);
+    if (status == CLADE_OK)
+        status = check_parents(worker, recipe);
+    if (status == CLADE_OK)
+        status = open_scorer(worker, split);
+    if (status == CLADE_OK)
+        status = clade_child_make(worker->child, recipe);
+    if (status == CLADE_OK) {
+        const clade_provider provider = {
+            .context = worker->child, .acquire = acquire, .release = release, .version = ++worker->version};
+        status = clade_scorer_run(worker->scorers[split], &provider, &score);
+    }
+    clade_text_clear(score_json);
+    if (status == CLADE_OK) {
+        clade_score_print(&score, worker->probes, &plan, score_json);
+        status = clade_text_status(score_json);
+    }
+    clade_score_fini(&score);
+    clade_recipe_free(recipe);
+    return status;
+}

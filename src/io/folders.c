@@ -1,0 +1,120 @@
+/* Folders: made with their parents, replaced in one step, removed with all that is in them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clade/alloc.h"
+#include "clade/files.h"
+#include "io/output.h"
+
+/* mkdir, content with a folder that is there already. */
+static clade_status make_one(const char *path)
+{
+    if (!clade_io_must_fail() && mkdir(path, 0777) == 0)
+        return CLADE_OK;
+    if (errno != EEXIST)
+        return clade_fail_errno(path, "make the folder");
+    if (!clade_path_is_folder(path))
+        return clade_fail(CLADE_EIO, "%s: is a file, expected a folder or nothing", path);
+    return CLADE_OK;
+}
+
+clade_status clade_make_folders(const char *path)
+{
+    if (path[0] == '\0')
+        return clade_fail(CLADE_EIO, "cannot make a folder with an empty name");
+    if (clade_path_is_folder(path))
+        return CLADE_OK;
+    char *partial = clade_strdup(path);
+    if (!partial)
+        return clade_fail_memory(strlen(path) + 1, path);
+    clade_status status = CLADE_OK;
+    for (char *p = partial + 1; status == CLADE_OK && *p; p++)
+        if (*p == '/' && p[-1] != '/') {
+            *p = '\0';
+            if (!clade_path_is_folder(partial)) /* the ones above may be readable only */
+                status = make_one(partial);
+            *p = '/';
+        }
+    if (status == CLADE_OK)
+        status = make_one(path);
+    clade_free(partial);
+    return status;
+}
+
+/* Where the file system cannot exchange two names (NFS): move the old one aside and back if need be. Between the two
+ * renames TARGET is absent, and the old folder is at *ASIDE. */
+static clade_status replace_in_two_steps(const char *staged, const char *target)
+{
+    enum { SUFFIX_BYTES = 32 };
+    size_t size = strlen(target) + SUFFIX_BYTES;
+    char *aside = clade_malloc(size);
+    if (!aside)
+        return clade_fail_memory(size, target);
+    clade_status status;
+    snprintf(aside, size, "%s.old-%ld", target, (long)getpid());
+    if (rename(target, aside) != 0) {
+        status = clade_fail_errno(target, "move aside");
+    } else if (rename(staged, target) != 0) {
+        status = clade_fail_errno(target, "put the finished folder at");
+        if (rename(aside, target) != 0)
+            status = clade_fail_prefix(status, "the old folder is now %s", aside);
+    } else {
+        status = clade_remove_folder(aside);
+    }
+    clade_free(aside);
+    return status;
+}
+
+/* PATH itself: a link to a folder is not one. */
+static bool is_real_folder(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+clade_status clade_replace_folder(const char *staged, const char *target)
+{
+    const char *action = "put the finished folder at";
+    clade_status status = CLADE_OK;
+    bool replaces = clade_path_exists(target);
+    if (replaces && !is_real_folder(target))
+        return clade_fail(CLADE_EIO, "%s: is a file or a link, expected a folder or nothing", target);
+    if (clade_io_must_fail())
+        return clade_fail_errno(target, action);
+    if (!replaces)
+        status = rename(staged, target) == 0 ? CLADE_OK : clade_fail_errno(target, action);
+    else if (renameat2(AT_FDCWD, staged, AT_FDCWD, target, RENAME_EXCHANGE) == 0)
+        status = clade_remove_folder(staged); /* that name now has the old one */
+    else if (errno == EINVAL || errno == ENOSYS)
+        status = replace_in_two_steps(staged, target);
+    else
+        status = clade_fail_errno(target, action);
+    return status == CLADE_OK ? clade_io_sync_parent(target) : status;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info, (void)type, (void)where;
+    return remove(path);
+}
+
+clade_status clade_remove_folder(const char *path)
+{
+    enum { MAX_DESCRIPTORS = 16 };
+    struct stat info;
+    if (path[strspn(path, "/.")] == '\0') /* "", "/", ".", "..", "/../" */
+        return clade_fail(CLADE_EINTERNAL, "refused to remove the folder \"%s\"", path);
+    if (lstat(path, &info) != 0)
+        return errno == ENOENT ? CLADE_OK : clade_fail_errno(path, "remove");
+    if (!S_ISDIR(info.st_mode))
+        return clade_fail(CLADE_EIO, "%s: is not a folder and was not removed", path);
+    /* FTW_PHYS: a link in the folder is removed, never what it points to. */
+    if (nftw(path, remove_one, MAX_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0)
+        return clade_fail_errno(path, "remove");
+    return CLADE_OK;
+}

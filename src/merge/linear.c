@@ -1,0 +1,45 @@
+/* Linear: the weighted mean of the parents' weights (model soups, Wortsman et al. 2022, arXiv 2203.05482).
+ *
+ *   theta = sum_i w_i theta_i            normalize = false
+ *   theta = sum_i w_i theta_i / sum_i w_i  normalize = true
+ *
+ * mergekit divides by a sum of 0 and writes infinities; here that is refused. */
+#include <math.h>
+
+#include "merge/methods.h"
+
+enum { WEIGHT, NORMALIZE, N_PARAMETERS };
+
+static const clade_parameter parameters[] = {
+    [WEIGHT] = {.name = "weight", .kind = CLADE_REAL, .scope = CLADE_PER_PARENT, .low = -INFINITY, .high = INFINITY,
+                .search_low = 0, .search_high = 1, .default_value = 1, .help = "share of the parent"},
+    [NORMALIZE] = {.name = "normalize", .kind = CLADE_BOOLEAN, .scope = CLADE_PER_RECIPE, .low = 0, .high = 1,
+                   .search_low = 1, .search_high = 1, .default_value = 1, .help = "divide by the sum of the weights"},
+};
+
+static clade_status combine(const clade_merge_tile *tile, float *out)
+{
+    double w[CLADE_MAX_PARENTS];
+    if (tile->site[NORMALIZE] != 0) {
+        CLADE_TRY(clade_merge_shares(tile, WEIGHT, w));
+    } else {
+        for (size_t p = 0; p < tile->n_parents; p++)
+            w[p] = tile->parent[p * N_PARAMETERS + WEIGHT];
+    }
+    clade_merge_weighted_sum(tile, w, out);
+    return CLADE_OK;
+}
+
+const clade_method clade_method_linear = {
+    .name = "linear",
+    .title = "Linear (weighted mean)",
+    .source = "Wortsman et al. 2022, Model soups, arXiv 2203.05482",
+    .mergekit = "equal, but weights that sum to 0 with normalize are refused instead of giving infinities",
+    .formula = "sum_i w_i theta_i / sum_i w_i",
+    .parameters = parameters,
+    .n_parameters = N_PARAMETERS,
+    .min_parents = 1,
+    .max_parents = CLADE_MAX_PARENTS,
+    .symmetric = true,
+    .combine = combine,
+};
