@@ -67,6 +67,35 @@ clade_status clade_archive_add(clade_archive *archive, uint64_t child, const dou
     return CLADE_OK;
 }
 
+void clade_archive_remove(clade_archive *archive, size_t index)
+{
+    const size_t m = archive->n_objectives, after = archive->count - index - 1;
+    memmove(archive->children + index, archive->children + index + 1, after * sizeof *archive->children);
+    memmove(archive->points + index * m, archive->points + (index + 1) * m, after * m * sizeof *archive->points);
+    archive->count--;
+}
+
+/* By insertion: fronts are short, and children come in order. */
+void clade_archive_sort(clade_archive *archive)
+{
+    const size_t m = archive->n_objectives;
+    double moving[CLADE_MAX_OBJECTIVES];
+    for (size_t i = 1; i < archive->count; i++) {
+        const uint64_t child = archive->children[i];
+        memcpy(moving, archive->points + i * m, m * sizeof *moving);
+        size_t j = i;
+        for (; j > 0; j--) {
+            const double before = archive->points[(j - 1) * m];
+            if (before < moving[0] || (before <= moving[0] && archive->children[j - 1] < child))
+                break;
+            archive->children[j] = archive->children[j - 1];
+            memcpy(archive->points + j * m, archive->points + (j - 1) * m, m * sizeof *moving);
+        }
+        archive->children[j] = child;
+        memcpy(archive->points + j * m, moving, m * sizeof *moving);
+    }
+}
+
 /* ---- the best ---- */
 
 /* Squared distance of member I to the ideal point, each objective scaled to the front's range. */

@@ -14,6 +14,10 @@ typedef struct clade_archive {
 
 /* Add CHILD unless an earlier one is nowhere worse (so of equal points the first stays); drop those it dominates. */
 clade_status clade_archive_add(clade_archive *archive, uint64_t child, const double *point, bool *entered) CLADE_CHECK_RESULT;
+/* Order by the first objective, best first, then by child. */
+void clade_archive_sort(clade_archive *archive);
+/* Take out member INDEX; the others keep their order. */
+void clade_archive_remove(clade_archive *archive, size_t index);
 void clade_archive_fini(clade_archive *archive);
 
 /* Index of the best by RULE: an objective's name (ties: the other objectives in order, then the lower child) or "knee": smallest

@@ -47,9 +47,8 @@ clade_status clade_engine_run(const clade_experiment *experiment, const clade_fa
 typedef struct clade_member {
     uint64_t child;
     char method[64];
-    char operator_name[CLADE_OPERATOR_NAME];
+    char operator_name[64];
     char recipe_hash[CLADE_SHA256_HEX];
-    char *genes;                 /* JSON object of its active genes, owned */
     clade_score search, holdout; /* holdout.n_tasks is 0 when not scored yet */
     double *search_objectives, *holdout_objectives; /* (all objectives of clade_objectives, that order); NAN where unknown */
 } clade_member;

@@ -47,7 +47,7 @@ static clade_status check_inputs(clade_engine *engine)
 {
     const clade_experiment *experiment = engine->experiment;
     if (clade_family_base(engine->family))
-        CLADE_TRY(check_parent(engine, "(base)", experiment->base, clade_family_base(engine->family)));
+        CLADE_TRY(check_parent(engine, CLADE_BASE_NAME, experiment->base, clade_family_base(engine->family)));
     for (size_t p = 0; p < experiment->n_parents; p++)
         CLADE_TRY(check_parent(engine, experiment->parent_names[p], experiment->parent_paths[p],
                                clade_family_parent(engine->family, p)));

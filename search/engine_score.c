@@ -173,19 +173,20 @@ static void free_list(scorings *list)
     clade_free(list->items);
 }
 
-static clade_status add(scorings *list, scoring **item)
+/* A new item at the end, or NULL without memory. */
+static scoring *add(scorings *list)
 {
     if (list->count == list->capacity) {
         const size_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
         scoring *items = clade_realloc(list->items, capacity * sizeof *items);
         if (!items)
-            return clade_fail_memory(capacity * sizeof *items, "a list of models to score");
+            return NULL;
         list->items = items;
         list->capacity = capacity;
     }
-    *item = &list->items[list->count++];
-    **item = (scoring){0};
-    return CLADE_OK;
+    scoring *item = &list->items[list->count++];
+    *item = (scoring){0};
+    return item;
 }
 
 static clade_status add_reference(clade_engine *engine, size_t index, clade_split split, scorings *list)
@@ -193,13 +194,14 @@ static clade_status add_reference(clade_engine *engine, size_t index, clade_spli
     char name[NAME_BYTES];
     clade_evaluation_row row = {0};
     bool found = false;
-    scoring *item = NULL;
     (void)clade_reference_name(engine->experiment, index, name, sizeof name);
     clade_status status = clade_ledger_get_reference(engine->ledger, name, split, &row, &found);
     clade_evaluation_row_fini(&row);
     if (status != CLADE_OK || found)
         return status;
-    CLADE_TRY(add(list, &item));
+    scoring *item = add(list);
+    if (!item)
+        return clade_fail_memory(sizeof *item, "a list of models to score");
     snprintf(item->reference, sizeof item->reference, "%s", name);
     item->split = split;
     return reference_recipe(engine->experiment, index, &item->recipe);
@@ -210,7 +212,6 @@ static clade_status add_member(clade_engine *engine, uint64_t child, scorings *l
     clade_evaluation_row row = {0};
     clade_child_row bred = {0};
     bool found = false;
-    scoring *item = NULL;
     clade_status status = clade_ledger_get_evaluation(engine->ledger, child, CLADE_HOLDOUT, &row, &found);
     clade_evaluation_row_fini(&row);
     if (status != CLADE_OK || found)
@@ -218,9 +219,10 @@ static clade_status add_member(clade_engine *engine, uint64_t child, scorings *l
     status = clade_ledger_get_child(engine->ledger, child, &bred, &found);
     if (status == CLADE_OK && !found)
         status = clade_fail(CLADE_EINTERNAL, "ledger: there is no child %llu", (unsigned long long)child);
-    if (status == CLADE_OK)
-        status = add(list, &item);
-    if (status == CLADE_OK) {
+    scoring *item = status == CLADE_OK ? add(list) : NULL;
+    if (status == CLADE_OK && !item)
+        status = clade_fail_memory(sizeof *item, "a list of models to score");
+    if (item) {
         item->child = child;
         item->split = CLADE_HOLDOUT;
         item->recipe = bred.recipe; /* moved */

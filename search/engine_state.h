@@ -8,6 +8,9 @@
 #include "search/archive.h"
 #include "search/engine.h"
 
+/* The base's name in the ledger's table of parents; a parent's name is never empty. */
+#define CLADE_BASE_NAME ""
+
 typedef enum clade_slot_state {
     CLADE_SLOT_NEW,      /* bred, to be submitted */
     CLADE_SLOT_WAITING,  /* at the pool */

@@ -183,20 +183,15 @@ clade_status clade_hypervolume(const double *points, size_t n, size_t m, const d
     return CLADE_OK;
 }
 
-/* Point P is non-dominated, has no copy and is strictly better than the reference. */
-static bool contributes(const double *points, size_t n, size_t m, const double *reference, size_t p)
+/* Strictly better than the reference, and no other point of the front is a copy. */
+static bool contributes(const double *front, size_t n, size_t m, const double *reference, size_t p)
 {
-    const double *point = points + p * m;
     for (size_t k = 0; k < m; k++)
-        if (!(point[k] < reference[k]))
+        if (!(front[p * m + k] < reference[k]))
             return false;
-    for (size_t q = 0; q < n; q++) {
-        bool covers = q != p; /* nowhere worse: it dominates, or is a copy */
-        for (size_t k = 0; k < m && covers; k++)
-            covers = points[q * m + k] <= point[k];
-        if (covers)
+    for (size_t q = 0; q < n; q++)
+        if (q != p && memcmp(front + q * m, front + p * m, m * sizeof *front) == 0)
             return false;
-    }
     return true;
 }
 
@@ -238,20 +233,46 @@ static double own_part(const double *points, size_t n, size_t m, const double *r
     return own - volume_of(limited, count, m, scratch);
 }
 
+/* Copy the non-dominated points to FRONT, their indices to INDEX; returns how many. A point that P alone dominates
+ * would otherwise take from what P contributes. */
+static size_t front_of(const double *points, size_t n, size_t m, double *front, size_t *index)
+{
+    size_t count = 0;
+    for (size_t p = 0; p < n; p++) {
+        bool dominated = false;
+        for (size_t q = 0; q < n && !dominated; q++)
+            dominated = clade_dominates(points + q * m, points + p * m, m);
+        if (dominated)
+            continue;
+        for (size_t k = 0; k < m; k++)
+            front[count * m + k] = points[p * m + k] + 0.0; /* so that copies have equal bytes: no negative zero */
+        index[count++] = p;
+    }
+    return count;
+}
+
 clade_status clade_exclusive_hypervolume(const double *points, size_t n, size_t m, const double *reference, double *out)
 {
-    const size_t doubles = (n + 1) * m + scratch_of(n, m);
-    double *limited = clade_calloc(doubles, sizeof *limited);
-    if (!limited)
-        return clade_fail_memory(doubles * sizeof *limited, "exclusive hypervolumes");
-    for (size_t p = 0; p < n; p++) {
-        out[p] = 0;
-        if (!contributes(points, n, m, reference, p))
-            continue;
-        const double part = m == 2 ? rectangle(points, n, reference, p)
-                                   : own_part(points, n, m, reference, p, limited, limited + (n + 1) * m);
-        out[p] = part > 0 ? part : 0;
+    const size_t doubles = n * m + (n + 1) * m + scratch_of(n, m);
+    double *front = clade_calloc(doubles, sizeof *front);
+    size_t *index = clade_calloc(n, sizeof *index);
+    if (!front || !index) {
+        clade_free(front);
+        clade_free(index);
+        return clade_fail_memory(doubles * sizeof *front, "exclusive hypervolumes");
     }
-    clade_free(limited);
+    double *limited = front + n * m, *scratch = limited + (n + 1) * m;
+    const size_t count = front_of(points, n, m, front, index);
+    for (size_t p = 0; p < n; p++)
+        out[p] = 0;
+    for (size_t p = 0; p < count; p++) {
+        if (!contributes(front, count, m, reference, p))
+            continue;
+        const double part =
+            m == 2 ? rectangle(front, count, reference, p) : own_part(front, count, m, reference, p, limited, scratch);
+        out[index[p]] = part > 0 ? part : 0;
+    }
+    clade_free(index);
+    clade_free(front);
     return CLADE_OK;
 }

@@ -13,8 +13,11 @@ static const struct ability {
     const char *method;
     bool sum, one, mean, ties;
 } abilities[] = {
-    {"task_arithmetic", true, true, true, false}, {"dare_linear", true, true, true, false},
-    {"linear", false, true, true, false},         {"ties", false, true, false, true},
+    {"task_arithmetic", true, true, true, false},
+    {"dare_linear", true, true, true, false},
+    {"linear", false, true, true, false},
+    {"slerp", false, true, false, false},
+    {"ties", false, true, false, true},
     {"dare_ties", false, true, false, false},
 };
 
@@ -119,9 +122,9 @@ static void set_defaults(const clade_merge_space *space, double *genome)
         const size_t genes = parents * (slot->by_site ? space->sites.n_sites : 1);
         for (size_t g = 0; g < genes; g++)
             genome[slot->gene + g] = value;
-        for (size_t f = 0; f < space->sites.n_sites && slot->factors; f++)
-            genome[slot->factor_gene + f] = 1;
     }
+    for (size_t f = 0; f < space->sites.n_sites && space->has_factors; f++)
+        genome[space->factor_gene + f] = 1;
 }
 
 /* Equal to one that is there: the average of five parents is task arithmetic at .2. */

@@ -6,13 +6,13 @@
 #include "clade/alloc.h"
 #include "search/merge_parts.h"
 
-/* A site's factor: 1 leaves the parent's value, 0 leaves the parent out of the site, 2 doubles it. */
+/* A site's factor: 1 leaves the strength of the merge there as it is, 0 gives the base, 2 goes twice as far. */
 static const double FACTOR_LOW = 0, FACTOR_HIGH = 2;
 
-/* Only values that a merge is (about) linear in can be written as parent x site. */
-static bool has_factors(const char *parameter)
+bool clade_is_strength(const clade_parameter *parameter)
 {
-    return strcmp(parameter, "weight") == 0 || strcmp(parameter, "t") == 0;
+    return parameter->scope == CLADE_PER_SITE &&
+           (strcmp(parameter->name, "lambda") == 0 || strcmp(parameter->name, "t") == 0);
 }
 
 static bool is_drop(const clade_method *method, const clade_parameter *parameter)
@@ -92,13 +92,6 @@ static void add_parameter(clade_merge_space *space, size_t method, const clade_p
     slot->methods |= UINT64_C(1) << method;
 }
 
-static void shape_slot(const clade_merge_space *space, clade_slot *slot)
-{
-    const bool several = space->sites.n_sites > 1 && slot->parameter->scope != CLADE_PER_RECIPE && slot->searched;
-    slot->by_site = several && !space->product;
-    slot->factors = several && space->product && has_factors(slot->name);
-}
-
 static clade_status make_slots(clade_merge_space *space, const clade_range_override *ranges, size_t n_ranges)
 {
     size_t most = 0;
@@ -114,7 +107,8 @@ static clade_status make_slots(clade_merge_space *space, const clade_range_overr
             add_parameter(space, m, parameter, find_range(ranges, n_ranges, name));
         }
     for (size_t s = 0; s < space->n_slots; s++)
-        shape_slot(space, &space->slots[s]);
+        space->slots[s].by_site = space->sites.n_sites > 1 && !space->product && space->slots[s].searched &&
+                                  space->slots[s].parameter->scope != CLADE_PER_RECIPE;
     return CLADE_OK;
 }
 
@@ -125,7 +119,7 @@ static size_t genes_of(const clade_merge_space *space, const clade_slot *slot)
     if (!slot->searched)
         return 0;
     const size_t parents = slot->parameter->scope == CLADE_PER_PARENT ? space->n_parents : 1;
-    return parents * (slot->by_site ? space->sites.n_sites : 1) + (slot->factors ? space->sites.n_sites : 0);
+    return parents * (slot->by_site ? space->sites.n_sites : 1);
 }
 
 /* Append GENE under a printed name; false without memory. The array has room for all. */
@@ -164,13 +158,6 @@ static bool add_slot_genes(clade_merge_space *space, clade_slot *slot)
             added = add_gene(genes, gene, "%s%s%s%s%s", slot->name, per_parent ? "." : "",
                              per_parent ? space->parent_names[p] : "", slot->by_site ? "@" : "",
                              slot->by_site ? space->sites.names[s] : "");
-    slot->factor_gene = genes->n_genes;
-    gene.kind = CLADE_GENE_REAL;
-    gene.scale = CLADE_LINEAR_SCALE;
-    gene.low = FACTOR_LOW;
-    gene.high = FACTOR_HIGH;
-    for (size_t s = 0; slot->factors && s < space->sites.n_sites && added; s++)
-        added = add_gene(genes, gene, "%s@%s", slot->name, space->sites.names[s]);
     return added;
 }
 
@@ -182,10 +169,34 @@ static uint64_t masked_methods(const clade_merge_space *space)
     return methods;
 }
 
+static uint64_t methods_with_strength(const clade_merge_space *space)
+{
+    uint64_t methods = 0;
+    for (size_t m = 0; m < space->n_methods; m++)
+        for (size_t p = 0; p < space->methods[m]->n_parameters; p++)
+            methods |= (uint64_t)clade_is_strength(&space->methods[m]->parameters[p]) << m;
+    return methods;
+}
+
+static bool add_factor_genes(clade_merge_space *space)
+{
+    const uint64_t methods = methods_with_strength(space);
+    space->has_factors = space->product && space->sites.n_sites > 1 && methods != 0;
+    space->factor_gene = space->genes.n_genes;
+    const clade_gene gene = {.kind = CLADE_GENE_REAL,
+                             .low = FACTOR_LOW,
+                             .high = FACTOR_HIGH,
+                             .active_in = space->genes.has_category ? methods : UINT64_MAX};
+    bool added = true;
+    for (size_t s = 0; space->has_factors && s < space->sites.n_sites && added; s++)
+        added = add_gene(&space->genes, gene, "strength@%s", space->sites.names[s]);
+    return added;
+}
+
 clade_status clade_merge_genes_init(clade_merge_space *space, const clade_range_override *ranges, size_t n_ranges)
 {
     CLADE_TRY(make_slots(space, ranges, n_ranges));
-    size_t most = 2;
+    size_t most = 2 + space->sites.n_sites; /* method, seed, factors */
     for (size_t s = 0; s < space->n_slots; s++)
         most += genes_of(space, &space->slots[s]);
     clade_space *genes = &space->genes;
@@ -198,6 +209,7 @@ clade_status clade_merge_genes_init(clade_merge_space *space, const clade_range_
     bool added = !genes->has_category || add_gene(genes, method, "method");
     for (size_t s = 0; s < space->n_slots && added; s++)
         added = add_slot_genes(space, &space->slots[s]);
+    added = added && add_factor_genes(space);
     const uint64_t masked = masked_methods(space);
     space->has_seed = masked != 0;
     space->seed_gene = genes->n_genes;

@@ -42,11 +42,9 @@ typedef struct clade_slot {
     bool drop;                        /* the method's density is 1 - the gene */
     bool searched;                    /* false: FIXED everywhere */
     bool by_site;                     /* one gene a site (coordinates "full") */
-    bool factors;                     /* one factor a site (coordinates "product") */
     double low, high;                 /* of the genes; FIXED is low */
     uint64_t methods;                 /* bit i: method i of the space takes its value from here */
     size_t gene;                      /* the first: (parents or 1) x (sites or 1) genes */
-    size_t factor_gene;               /* the first of n_sites, when FACTORS */
 } clade_slot;
 
 struct clade_merge_space {
@@ -59,6 +57,8 @@ struct clade_merge_space {
     clade_sites sites;
     clade_slot *slots; /* (n_slots), owned */
     size_t n_slots;
+    bool has_factors;   /* coordinates "product" and several sites: one factor a site */
+    size_t factor_gene; /* the first of n_sites */
     bool has_seed;
     size_t seed_gene;
     clade_space genes;
@@ -68,6 +68,8 @@ struct clade_merge_space {
 const char *clade_slot_name(const clade_method *method, const clade_parameter *parameter);
 /* The slot a method takes a parameter from, or NULL: the method's default. */
 const clade_slot *clade_slot_find(const clade_merge_space *space, size_t method, const clade_parameter *parameter);
+/* The parameter that a site's factor multiplies: `lambda` or `t`, the strength of the whole merge at a site. */
+bool clade_is_strength(const clade_parameter *parameter);
 /* The default of a parameter as a slot has it. */
 double clade_slot_default(const clade_slot *slot);
 /* Slots, then genes, of a space whose methods, parents and sites are set; the ranges are checked. */

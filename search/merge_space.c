@@ -93,24 +93,26 @@ const char *clade_merge_space_site_name(const clade_merge_space *space, size_t s
 
 /* ---- a genome's recipe ---- */
 
-/* The value PARAMETER has in GROUP for PARENT (0 for other scopes), within the parameter's hard limits. */
-static double value_of(const clade_merge_space *space, const double *genome, const clade_slot *slot,
-                       const clade_parameter *parameter, const clade_site_group *group, size_t parent)
+/* The value a slot gives in GROUP to PARENT (0 for other scopes). */
+static double slot_value(const clade_merge_space *space, const double *genome, const clade_slot *slot,
+                         const clade_site_group *group, size_t parent)
 {
     double value = slot->low;
-    if (slot->searched && slot->by_site)
+    if (slot->by_site)
         value = clade_sites_value(&space->sites, genome + slot->gene + parent * space->sites.n_sites, group);
     else if (slot->searched)
         value = genome[slot->gene + parent];
-    if (slot->factors)
-        value *= clade_sites_value(&space->sites, genome + slot->factor_gene, group);
-    if (slot->drop)
-        value = 1 - value;
-    /* A curve through integers is no integer. */
-    if (parameter->kind != CLADE_REAL)
+    return slot->drop ? 1 - value : value;
+}
+
+/* Within the hard limits of the parameter, whole where it has to be, and no negative zero: equal values are to print
+ * alike. */
+static double legal(const clade_parameter *parameter, double value)
+{
+    if (parameter->kind != CLADE_REAL) /* a curve through integers is no integer */
         value = floor(value + 0.5);
     value = value < parameter->low ? parameter->low : value > parameter->high ? parameter->high : value;
-    return value + 0.0; /* no negative zero: equal values are to print alike */
+    return value + 0.0;
 }
 
 /* The method's default stays in the recipe where it has one; else the low end of what would be searched. */
@@ -127,9 +129,12 @@ static void fill_rule(const clade_merge_space *space, const double *genome, size
         const clade_parameter *parameter = &method->parameters[k];
         const clade_slot *slot = clade_slot_find(space, m, parameter);
         const bool per_parent = parameter->scope == CLADE_PER_PARENT;
+        const bool scaled = space->has_factors && clade_is_strength(parameter);
+        const double factor = scaled ? clade_sites_value(&space->sites, genome + space->factor_gene, group) : 1;
         for (size_t p = 0; p < (per_parent ? space->n_parents : 1); p++) {
-            const double value = slot ? value_of(space, genome, slot, parameter, group, p) : unsearched(parameter);
-            *(per_parent ? &rule->parent[p * method->n_parameters + k] : &rule->site[k]) = value;
+            const double value = slot ? slot_value(space, genome, slot, group, p) : unsearched(parameter);
+            *(per_parent ? &rule->parent[p * method->n_parameters + k] : &rule->site[k]) =
+                legal(parameter, value * factor);
         }
     }
 }

@@ -10,9 +10,10 @@
  *
  * Sites: "model" (one), "depth:K" (K knots at equal distances over the depth, linear between them), "layer" (tensors before the
  * stack, each block, tensors after it). Coordinates: "full" is one gene per site and parent (per site, for parameters of scope
- * site). "product" is one gene per parent (one for the model) and, for `weight` and `t`, in which a merge is about linear, one
- * factor per site in [0, 2]: value = parent's gene * site's factor, cut to the parameter's hard limits. S + P genes instead
- * of S * P: what a budget of some hundred children can search.
+ * site). "product" is one gene per parent (one for the model) and one factor per site in [0, 2] on the strength of the merge
+ * there, which is the method's `lambda` or `t`: value = gene * factor, cut to the parameter's hard limits. S + P genes instead of
+ * S * P: what a budget of some hundred children can search. The factors are not on the weights, because methods that divide
+ * by the sum of weights (linear, TIES) would not feel them. A method without `lambda` or `t` has no factors.
  *
  * `density` of methods that draw masks is searched as `drop_rate` = 1 - density, a gene of its own: keeping half by
  * magnitude and half by lot are different things. A parameter whose default range is one value is no gene unless the
@@ -33,7 +34,7 @@ typedef enum clade_gene_kind {
 } clade_gene_kind;
 
 typedef struct clade_gene {
-    char *name;                 /* "weight.fashion", "weight@layer 3", "method"; owned by the space */
+    char *name;                 /* "weight.fashion", "strength@layer 3", "method"; owned */
     clade_gene_kind kind;
     clade_parameter_scale scale; /* real genes are varied in this scale */
     double low, high;

@@ -183,8 +183,10 @@ bool clade_differential(const clade_space *space, const double *x, const double 
             clade_gene_active(space, x, g) && clade_gene_active(space, a, g) && clade_gene_active(space, b, g);
         if (!active || clade_rng_uniform(rng) >= CR)
             continue;
-        const double from = clade_gene_to_unit(gene, x[g]);
-        const double to = from + F * (clade_gene_to_unit(gene, a[g]) - clade_gene_to_unit(gene, b[g]));
+        const double step = F * (clade_gene_to_unit(gene, a[g]) - clade_gene_to_unit(gene, b[g]));
+        if (!(step < 0) && !(step > 0)) /* there and back through the scale would change the last bits */
+            continue;
+        const double from = clade_gene_to_unit(gene, x[g]), to = from + step;
         child[g] = clade_gene_from_unit(gene, to < 0 ? from / 2 : to > 1 ? (from + 1) / 2 : to);
     }
     return differs(space, child, x);

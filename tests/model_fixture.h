@@ -112,16 +112,12 @@ static inline clade_provider fixture_provider(fixture *f)
 /* TEXT as the file NAME in FOLDER. */
 static inline void write_in(const char *folder, const char *name, const char *text)
 {
-    char path[TEST_PATH + 64];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    write_test_file(path, text, strlen(text));
+    write_test_file(path_in(folder, name), text, strlen(text));
 }
 
 static inline void write_tensors(const char *folder, const clade_tensor *tensors, size_t count)
 {
-    char path[TEST_PATH + 64];
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    assert_ok(clade_safetensors_write(path, tensors, count, NULL, NULL));
+    assert_ok(clade_safetensors_write(path_in(folder, "model.safetensors"), tensors, count, NULL, NULL));
 }
 
 /* The dimensions as members of a JSON object, all but projection_dim. */

@@ -1,6 +1,6 @@
 """Is there something to search for in this zoo?  A small evolution strategy against the known merges.
 
-    python check_room.py [--zoo zoo] [--out room.json] [--seeds 1 2 3]
+    python check_room.py [--zoo zoo] [--out room.json] [--seeds 1]
 
 A child is base + sum over experts and sites of coefficient x task vector.  The search first tunes one coefficient for each expert,
 then one for each expert and site (the early, middle and late part of the model), starting from the best coarse child: the same
@@ -96,7 +96,7 @@ def main():
     parser.add_argument("--zoo", type=pathlib.Path, default=here / "zoo")
     parser.add_argument("--out", type=pathlib.Path, default=here / "room.json")
     parser.add_argument("--aims", nargs="+", choices=AIMS, default=list(AIMS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     args = parser.parse_args()
     torch.set_num_threads(1)
     zoo = Zoo(args.zoo)

@@ -3,9 +3,9 @@
     python train.py [--out zoo]
 
 The base sees all tasks, but too briefly, so every expert has something to learn.  The heads are learnt with the base and then
-frozen: all experts share one label space, as the text heads of CLIP are shared.  The experts train at a high rate and for unequal times, as
-checkpoints found on a hub are: they forget the other tasks, and no single scale suits all of their task vectors.
-The robust expert sees only corrupted images of all tasks and pays for it with clean accuracy.
+frozen: all experts share one label space, as the text heads of CLIP are shared.  The experts differ in length and in how much they
+rehearse the other tasks, as checkpoints found on a hub do, so that no single scale suits all of their task vectors.
+The robust expert sees only corrupted images of all tasks; relying on it costs clean accuracy.
 """
 import argparse
 import copy

@@ -1,10 +1,11 @@
 /* Checkpoints: a Hugging Face folder (config.json, model.safetensors or shards with model.safetensors.index.json), or a
  * single .safetensors file.
  *
- * All shards are mapped read-only; tensors are one list sorted by name. The index must agree with the shards: every name
- * in weight_map is in the shard it names, every tensor of a shard is in weight_map, else CLADE_EINPUT. Shard names that
- * leave the folder ('/' or "..") are refused. Folders holding only pickles (pytorch_model.bin) are refused with a message
- * that says how to convert. */
+ * All shards are mapped read-only; tensors are one list sorted by name. The index must agree with the shards: every
+ * name in weight_map is in the shard it names, every tensor of a shard is in weight_map, else CLADE_EINPUT. Shard names
+ * that leave the folder ('/', '\\', ':' or "..") or do not end in .safetensors are refused, and so is a
+ * model.safetensors that lies beside an index and is not in it. Folders holding only pickles (pytorch_model.bin) are
+ * refused with a message that says how to convert. */
 #ifndef CLADE_CHECKPOINT_H
 #define CLADE_CHECKPOINT_H
 
@@ -33,13 +34,15 @@ clade_status clade_checkpoint_hash(clade_checkpoint *checkpoint, char hex[CLADE_
 typedef struct clade_checkpoint_layout {
     uint64_t shard_bytes;    /* start a new shard above this many bytes of tensors; 0: 5 GB */
     const char *config_from; /* folder whose config.json, generation_config.json, preprocessor_config.json and tokenizer
-                                files are copied; NULL: none. config.json gets "dtype" set to the dtype written */
+                                files are copied; NULL or a single file: none. config.json is copied byte for byte but
+                                for the value of "dtype" (and "torch_dtype" where it is there), which becomes the dtype
+                                of most of the written elements, among F32, F16, BF16 and F64 */
     const char *card;        /* text of README.md, or NULL */
 } clade_checkpoint_layout;
 
 /* Write tensors as a Hugging Face folder. OUT must not exist (CLADE_EUSAGE); it appears whole or not at all: everything
- * is written to a sibling temporary folder that is renamed at the end. PRODUCE as in clade_safetensors_write, INDEX being
- * the index into TENSORS. */
+ * is written to a sibling temporary folder that is renamed at the end. Tensors fill the shards in the order of their
+ * names. PRODUCE as in clade_safetensors_write, INDEX being the index into TENSORS. */
 clade_status clade_checkpoint_write(const char *out, const clade_tensor *tensors, size_t count, clade_produce produce,
                                     void *context, const clade_checkpoint_layout *layout) CLADE_CHECK_RESULT;
 

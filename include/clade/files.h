@@ -9,7 +9,8 @@
 #include "clade/status.h"
 #include "clade/text.h"
 
-/* A read-only map of a whole regular file. */
+/* A read-only map of a whole regular file (pipes, devices and folders are refused). A file that somebody shortens while
+ * it is mapped raises SIGBUS where it is read: parents must not be written in place, which Clade itself never does. */
 typedef struct clade_map {
     const unsigned char *data; /* NULL when size is 0 */
     size_t size;
@@ -17,15 +18,18 @@ typedef struct clade_map {
 clade_status clade_map_open(const char *path, clade_map *map) CLADE_CHECK_RESULT; /* CLADE_EINPUT, CLADE_EIO */
 void clade_map_close(clade_map *map);
 
-/* A file that appears under its name only when it is whole: written to PATH.tmp-PID in the same folder, fsync'ed, renamed,
- * and the folder fsync'ed. Every write may fail with CLADE_EIO (disk full, read-only); then call _abandon. */
+/* A file that appears under its name only when it is whole: written to PATH.tmp-PID in the same folder (with
+ * a number added where that is taken), fsync'ed, renamed, and the folder fsync'ed. Every write may fail with CLADE_EIO
+ * (disk full, read-only); then call _abandon. */
 typedef struct clade_output clade_output;
 clade_status clade_output_open(const char *path, clade_output **output) CLADE_CHECK_RESULT;
 clade_status clade_output_write(clade_output *output, const void *data, size_t bytes) CLADE_CHECK_RESULT;
-/* Commit and free; on failure the temporary file is removed and OUTPUT freed too. */
+/* Commit and free; on failure the temporary file is removed and OUTPUT freed too. When only the last step, the sync of
+ * the folder, fails, the new file is in place and whole. */
 clade_status clade_output_commit(clade_output *output) CLADE_CHECK_RESULT;
 void clade_output_abandon(clade_output *output); /* removes the temporary file; accepts NULL */
-/* Make the N-th write from now fail with ENOSPC, once; 0 switches it off. For tests. */
+/* Make the N-th step from now that changes the disk (write, fsync, rename, making a file or folder) fail with ENOSPC,
+ * once; 0 switches it off. For tests. */
 void clade_output_fail_at(size_t n);
 
 /* The whole of PATH written atomically. */
@@ -33,14 +37,16 @@ clade_status clade_write_file(const char *path, const void *data, size_t bytes) 
 /* The whole of PATH, at most LIMIT bytes, NUL-terminated, owned by the caller (clade_free). */
 clade_status clade_read_file(const char *path, size_t limit, char **data, size_t *bytes) CLADE_CHECK_RESULT;
 
-bool clade_path_exists(const char *path);
+bool clade_path_exists(const char *path); /* true also of a link to nothing: the name is taken */
 bool clade_path_is_folder(const char *path);
 /* mkdir -p. */
 clade_status clade_make_folders(const char *path) CLADE_CHECK_RESULT;
-/* Put folder STAGED (complete) in the place of TARGET in one atomic step (rename, or an exchange when TARGET exists; the
- * old one is then removed). Both must be in the same folder. */
+/* Put folder STAGED (complete) in the place of TARGET in one atomic step (rename, or an exchange when TARGET exists;
+ * the old one is then removed). Both must be in the same folder. File systems that cannot exchange (NFS) get two
+ * renames: a crash between them leaves the old one as TARGET.old-PID. CLADE_EIO when TARGET is a file or a link. */
 clade_status clade_replace_folder(const char *staged, const char *target) CLADE_CHECK_RESULT;
-/* Remove a folder and the files and folders in it. Refuses "" and "/". Absent is fine. */
+/* Remove a folder and the files and folders in it; links are removed, not followed. Refuses "", "/", "." and "..", and
+ * what is no folder. Absent is fine. */
 clade_status clade_remove_folder(const char *path) CLADE_CHECK_RESULT;
 /* Copy one file atomically. */
 clade_status clade_copy_file(const char *from, const char *to) CLADE_CHECK_RESULT;

@@ -25,8 +25,8 @@ clade_status clade_depths_of(const char *const *names, size_t count, clade_depth
 
 typedef struct clade_family clade_family;
 
-/* Open the checkpoints and check that they can be merged: same tensor names, same shapes, finite values are checked when
- * read. CLADE_EINCOMPATIBLE lists every difference (at most 20 lines, then a count), naming tensor, found and expected.
+/* Open the checkpoints and check that they can be merged: same tensor names, same shapes, floats where the others have floats,
+ * equal integers (they are copied); that floats are finite is checked when they are read. CLADE_EINCOMPATIBLE lists every difference (at most 20 lines, then a count), naming tensor, found and expected.
  * BASE may be NULL (then the first parent defines the names). Owned by the caller. */
 clade_status clade_family_open(const char *base, const char *const *parents, size_t n_parents,
                                clade_family **family) CLADE_CHECK_RESULT;
@@ -57,13 +57,18 @@ typedef struct clade_child_options {
 clade_status clade_child_new(const clade_family *family, const clade_child_options *options,
                              clade_child **child) CLADE_CHECK_RESULT;
 void clade_child_free(clade_child *child);
-/* Make the child of RECIPE in the place of the former one. Integer tensors are copied from the base (or first parent) and
- * must be equal in all parents (CLADE_EINCOMPATIBLE). A non-finite input or result is CLADE_EEVAL, naming the tensor, the
+/* Make the child of RECIPE, whose parents are those of the family in its order, in the place of the former one. Integer tensors
+ * are copied. A non-finite input or result is CLADE_EEVAL, naming the tensor, the
  * index and the parent. On failure the former child is gone. */
 clade_status clade_child_make(clade_child *child, const clade_recipe *recipe) CLADE_CHECK_RESULT;
 size_t clade_child_count(const clade_child *child);
 const clade_tensor *clade_child_at(const clade_child *child, size_t index); /* sorted by name; NULL data before make */
 const clade_tensor *clade_child_find(const clade_child *child, const char *name);
+/* The same, one tensor at a time, for a child that is written or scored without being held: _plan checks RECIPE and gives every
+ * tensor its dtype and size (no data), _make_tensor then makes number INDEX into OUT (its bytes), in any order. */
+clade_status clade_child_plan(clade_child *child, const clade_recipe *recipe) CLADE_CHECK_RESULT;
+clade_status clade_child_make_tensor(clade_child *child, const clade_recipe *recipe, size_t index,
+                                     void *out) CLADE_CHECK_RESULT;
 /* SHA-256 over names and bytes, hex: what tests compare across ranks and tile sizes. */
 void clade_child_hash(const clade_child *child, char hex[CLADE_SHA256_HEX]);
 
@@ -78,6 +83,9 @@ clade_status clade_merge_to_folder(clade_recipe *recipe, const char *out, uint64
  * line number and what to do; "did you mean" for misspelt ones. Model paths are relative to the file. The gradients need
  * the number of layers, so the checkpoints' tensor names are read. */
 clade_status clade_recipe_from_mergekit(const char *path, clade_recipe **recipe) CLADE_CHECK_RESULT;
+/* The same for a text of LENGTH bytes; NAME stands for the file, also as what paths are relative to. */
+clade_status clade_recipe_from_mergekit_text(const char *text, size_t length, const char *name,
+                                             clade_recipe **recipe) CLADE_CHECK_RESULT;
 /* The same recipe as mergekit YAML appended to TEXT; CLADE_ECONFIG says why when mergekit cannot express it. */
 clade_status clade_recipe_to_mergekit(const clade_recipe *recipe, clade_text *text) CLADE_CHECK_RESULT;
 

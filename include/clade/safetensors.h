@@ -1,12 +1,15 @@
 /* safetensors: a strict scanner over a read-only map, and an atomic writer.
  *
- * Layout: u64 little-endian N, N bytes of UTF-8 JSON, byte buffer. The header is scanned by a parser of our own for this
- * one grammar (exact u64, no floats, no recursion); cJSON accepts what the format forbids. Strict where the reference
- * implementation is laxer than the format's text: white space before '{', padding other than 0x20, duplicate names or
- * metadata keys, metadata that is null, and records or dtypes in array or object form are refused with a message. Unknown
- * fields of a record are checked and ignored, as by the reference: the format's text does not forbid them.
- * Names and metadata containing NUL are legal here: a C string is cut at the first one, the _length functions tell. (The
- * checkpoint reader refuses such names.)
+ * Layout: u64 little-endian N, N bytes of UTF-8 JSON, byte buffer. The header is scanned by a parser of our own for
+ * this one grammar (exact u64, no floats, no recursion); cJSON accepts what the format forbids. Strict where the
+ * reference implementation is laxer than the format's text: white space before '{', padding other than 0x20, duplicate
+ * names or metadata keys, metadata that is null, and records or dtypes in array or object form are refused with a
+ * message. Unknown fields of a record are checked and ignored, as by the reference: the format's text does not forbid
+ * them.
+ *
+ * Names and metadata with a NUL in them are legal here: a C string is cut at the first one, the _length functions tell.
+ * (The checkpoint reader refuses such names.)
+ *
  * Laws: verdicts and fields equal ../shared/golden/safetensors; no allocation is larger than a small multiple of the
  * header's own bytes. */
 #ifndef CLADE_SAFETENSORS_H
@@ -43,9 +46,9 @@ size_t clade_safetensors_metadata_value_length(const clade_safetensors *file, si
 /* One tensor to write: VIEW.data is either the bytes, or NULL and PRODUCE makes them. */
 typedef clade_status (*clade_produce)(void *context, size_t index, void *out);
 /* Write COUNT tensors (names unique, any order) to PATH atomically, in the order and layout of the reference writer: by
- * dtype reversed, then name; metadata first ({"format":"pt"}); header padded with 0x20 to a multiple of 8, so all data are
- * aligned. PRODUCE (may be NULL) is called once per tensor without data, in file order, to fill its bytes.
- * CLADE_EINPUT for a name "__metadata__" or a duplicate. Law: same tensors, same bytes as the Python package. */
+ * dtype reversed, then name; metadata first ({"format":"pt"}); header padded with 0x20 to a multiple of 8, so all data
+ * are aligned. PRODUCE (may be NULL) is called once per tensor without data (but with bytes), in file order, to fill
+ * them. CLADE_EINPUT for a name "__metadata__" or a duplicate. Law: same tensors, same bytes as the Python package. */
 clade_status clade_safetensors_write(const char *path, const clade_tensor *tensors, size_t count, clade_produce produce,
                                      void *context) CLADE_CHECK_RESULT;
 

@@ -1,12 +1,14 @@
 /* clade bench forward: how near a forward pass comes to the machine's rate of matrix products.
  *
  * The floor is sgemm of the BLAS Clade is linked with, 1024 x 1024 x 1024, measured between the passes, because the clock of a
- * CPU drifts. Rates are the best of several short runs: others on the machine only ever make a run slower. FLOPs are those of
- * the matrix products that are really done: the last block computes the class token alone, so they are fewer than
- * clade_model_flops, which is given beside them; images/s needs no such care. */
+ * CPU drifts. Rates are the best of several short runs, by the CPU time of the one thread that works: on a quiet machine that
+ * is wall time, and on a busy one it leaves out the turns of others. FLOPs are those of the matrix products that are really
+ * done: the last block computes the class token alone, so they are fewer than clade_model_flops, which is given beside them;
+ * images/s needs no such care. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "clade/alloc.h"
 #include "clade/json.h"
@@ -101,6 +103,13 @@ static size_t largest_tensor(const clade_model *model)
 
 /* ---- measuring ---- */
 
+static double thread_seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 /* FLOPs of the products that are left of the last block without those of all but the class token: q, attention, out, MLP. */
 static double flops_done(const clade_model *model)
 {
@@ -116,9 +125,9 @@ static clade_status measure_sgemm(double *best)
     float *a = random_floats(n * n, 1.0f), *b = random_floats(n * n, 1.0f), *c = random_floats(n * n, 0.0f);
     const bool has_memory = a != NULL && b != NULL && c != NULL;
     for (int run = 0; has_memory && run < 8; run++) {
-        const double start = clade_bench_now();
+        const double start = thread_seconds();
         clade_gemm(false, false, n, n, n, 1.0f, a, n, b, n, 0.0f, c, n);
-        *best = fmax(*best, 2.0 * (double)(n * n * n) / (clade_bench_now() - start));
+        *best = fmax(*best, 2.0 * (double)(n * n * n) / (thread_seconds() - start));
     }
     clade_free(a);
     clade_free(b);
@@ -132,12 +141,12 @@ static clade_status time_runs(const bench_row *row, clade_forward *forward, clad
     double best = INFINITY, best_packing = INFINITY;
     for (int run = 0; run < row->runs; run++) {
         provider->version++; /* makes a pass over no images at all pack the weights again */
-        const double start = clade_bench_now();
+        const double start = thread_seconds();
         CLADE_TRY(clade_forward_run(forward, provider, pixels, 0, embeds, NULL));
-        const double packed = clade_bench_now();
+        const double packed = thread_seconds();
         CLADE_TRY(clade_forward_run(forward, provider, pixels, row->images, embeds, NULL));
         best_packing = fmin(best_packing, packed - start);
-        best = fmin(best, clade_bench_now() - packed);
+        best = fmin(best, thread_seconds() - packed);
     }
     result->images_per_second = (double)row->images / best;
     result->packing_seconds = best_packing;
@@ -172,6 +181,21 @@ static clade_status measure(const bench_row *row, bench_result *result)
 
 /* ---- printing ---- */
 
+/* The dimensions under the keys of config.json, so that others can build the same model. */
+static void print_shape(const clade_model_shape *s, clade_json_writer *writer)
+{
+    clade_json_begin_object(writer, "config");
+    clade_json_put_u64(writer, "num_channels", s->channels);
+    clade_json_put_u64(writer, "image_size", s->image_size);
+    clade_json_put_u64(writer, "patch_size", s->patch);
+    clade_json_put_u64(writer, "hidden_size", s->width);
+    clade_json_put_u64(writer, "intermediate_size", s->mlp);
+    clade_json_put_u64(writer, "num_attention_heads", s->heads);
+    clade_json_put_u64(writer, "num_hidden_layers", s->blocks);
+    clade_json_put_u64(writer, "projection_dim", s->projection);
+    clade_json_end_object(writer);
+}
+
 static void print_json(const bench_result *results, double sgemm, clade_text *text)
 {
     clade_json_writer writer = clade_json_writer_to(text, true);
@@ -185,6 +209,7 @@ static void print_json(const bench_result *results, double sgemm, clade_text *te
         const bench_result *r = &results[i];
         clade_json_begin_object(&writer, NULL);
         clade_json_put_string(&writer, "name", rows[i].name);
+        print_shape(&rows[i].shape, &writer);
         clade_json_put_u64(&writer, "batch", r->batch);
         clade_json_put_number(&writer, "images_per_second", r->images_per_second);
         clade_json_put_number(&writer, "gflops", r->images_per_second * r->flops_done * 1e-9);

@@ -53,7 +53,7 @@ static clade_status open_regular(const char *path, int *descriptor, size_t *size
 clade_status clade_map_open(const char *path, clade_map *map)
 {
     clade_status status = CLADE_OK;
-    int fd;
+    int fd = -1;
     *map = (clade_map){0};
     CLADE_TRY(open_regular(path, &fd, &map->size));
     if (map->size != 0) {
@@ -117,8 +117,8 @@ static clade_status read_all(int fd, const char *path, size_t guess, size_t limi
 
 clade_status clade_read_file(const char *path, size_t limit, char **data, size_t *bytes)
 {
-    int fd;
-    size_t size;
+    int fd = -1;
+    size_t size = 0;
     *data = NULL;
     *bytes = 0;
     CLADE_TRY(open_regular(path, &fd, &size));

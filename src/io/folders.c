@@ -82,6 +82,8 @@ clade_status clade_replace_folder(const char *staged, const char *target)
     const char *action = "put the finished folder at";
     clade_status status = CLADE_OK;
     bool replaces = clade_path_exists(target);
+    if (!is_real_folder(staged))
+        return clade_fail(CLADE_EIO, "%s: expected a finished folder there", staged);
     if (replaces && !is_real_folder(target))
         return clade_fail(CLADE_EIO, "%s: is a file or a link, expected a folder or nothing", target);
     if (clade_io_must_fail())

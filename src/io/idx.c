@@ -107,8 +107,9 @@ static clade_status source_read(idx_source *source, void *out, size_t bytes, siz
     *got = 0;
     if (!source->gzip) {
         *got = bytes < source->left ? bytes : source->left;
-        if (*got != 0)
-            memcpy(out, source->next, *got);
+        if (*got == 0) /* NEXT may be NULL */
+            return CLADE_OK;
+        memcpy(out, source->next, *got);
         source->next += *got;
         source->left -= *got;
         return CLADE_OK;

@@ -13,6 +13,8 @@
 
 enum { LENGTH_BYTES = 8 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are used as they lie in the file, little-endian");
+
 /* What people often have in place of a safetensors file, by its first bytes. */
 static const char *foreign_kind(const clade_map *map)
 {

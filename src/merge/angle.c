@@ -1,5 +1,5 @@
-/* Angles without libm. sin: Taylor's series after taking out multiples of pi. acos: 2 atan2(sqrt(1 - c), sqrt(1 + c)), which
- * has no cancellation at either end, and atan by two halvings of the angle and Gregory's series. */
+/* Angles without libm. sin: Taylor's series after taking out multiples of pi. acos: 2 atan2(sqrt(1 - c), sqrt(1 + c)),
+ * which has no cancellation at either end, and atan by two halvings of the angle and Gregory's series. */
 #include <math.h>
 
 #include "merge/angle.h"
@@ -23,7 +23,7 @@ static double atan_unit(double r)
 {
     for (int halving = 0; halving < 2; halving++)
         r = r / (1 + sqrt(1 + r * r)); /* tan(a/2) from tan(a) */
-    double r2 = r * r, sum = 0; /* r <= tan(pi/16) < 0.2, so the term after r^23 is below 1e-18 */
+    double r2 = r * r, sum = 0;        /* r <= tan(pi/16) < 0.2, so the term after r^23 is below 1e-18 */
     for (int k = 23; k >= 1; k -= 2)
         sum = 1 / (double)k - sum * r2;
     return 4 * r * sum;

@@ -1,4 +1,5 @@
-/* sin and acos from sums, products and square roots alone, so that they give the same bits on every CPU and C library. */
+/* sin and acos from sums, products and square roots alone, so that they give the same bits on every CPU and C library.
+ */
 #ifndef CLADE_MERGE_ANGLE_H
 #define CLADE_MERGE_ANGLE_H
 

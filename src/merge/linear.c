@@ -10,11 +10,12 @@
 
 enum { WEIGHT, NORMALIZE, N_PARAMETERS };
 
+/* name, kind, scope, scale; limits; default range of the gene; default value; help */
 static const clade_parameter parameters[] = {
-    [WEIGHT] = {.name = "weight", .kind = CLADE_REAL, .scope = CLADE_PER_PARENT, .low = -INFINITY, .high = INFINITY,
-                .search_low = 0, .search_high = 1, .default_value = 1, .help = "share of the parent"},
-    [NORMALIZE] = {.name = "normalize", .kind = CLADE_BOOLEAN, .scope = CLADE_PER_RECIPE, .low = 0, .high = 1,
-                   .search_low = 1, .search_high = 1, .default_value = 1, .help = "divide by the sum of the weights"},
+    [WEIGHT] = {"weight", CLADE_REAL, CLADE_PER_PARENT, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 0, 1, 1,
+                "share of the parent"},
+    [NORMALIZE] = {"normalize", CLADE_BOOLEAN, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1, 1, 1, 1,
+                   "divide by the sum of the weights"},
 };
 
 static clade_status combine(const clade_merge_tile *tile, float *out)

@@ -1,18 +1,18 @@
-/* SLERP: spherical interpolation of whole tensors (Shoemake 1985; for two models as mergekit), and its generalisation to
- * more parents, the weighted Karcher mean of directions.
+/* SLERP: spherical interpolation of whole tensors (Shoemake 1985; for two models as mergekit), and its generalisation
+ * to more parents, the weighted Karcher mean of directions.
  *
- * One parameterisation for any number of parents: a weight each. For two parents (v_0, v_1) mergekit's t is w_1 / (w_0 + w_1),
- * and t is written back as weights (1 - t, t).
+ * One parameterisation for any number of parents: a weight each. For two parents (v_0, v_1) mergekit's t is w_1 / (w_0
+ * + w_1), and t is written back as weights (1 - t, t).
  *
  *   two parents     u_i = v_i / |v_i| (v_i itself where |v_i| <= 1e-8), c = u_0 . u_1
  *                   |c| > 0.9995: (1 - t) v_0 + t v_1
  *                   else, with cos theta = c: (sin((1 - t) theta) v_0 + sin(t theta) v_1) / sin theta
  *   more parents    m = argmin over the unit sphere of sum_i w_i angle(m, u_i)^2 = sum_i a_i u_i; out = sum_i a_i v_i
  *
- * mergekit applies the coefficients of the unit vectors to the vectors as they are; so does the generalisation, which is why a
- * third parent of weight 0 changes nothing. All iterations of the mean happen in the span of the u_i, so they need only their
- * Gram matrix: the tensors are read once for the dot products and once for the sum.
- * Rejected: interpolating pair by pair, which depends on the order of the parents. */
+ * mergekit applies the coefficients of the unit vectors to the vectors as they are; so does the generalisation, which
+ * is why a third parent of weight 0 changes nothing. All iterations of the mean happen in the span of the u_i, so they
+ * need only their Gram matrix: the tensors are read once for the dot products and once for the sum. Rejected:
+ * interpolating pair by pair, which depends on the order of the parents. */
 #include <math.h>
 
 #include "clade/kernels.h"
@@ -25,10 +25,10 @@ enum { MOST_STEPS = 100 };
 
 static const double parallel = 0.9995, smallest_norm = 1e-8, smallest_step = 1e-12;
 
+/* name, kind, scope, scale; limits; default range of the gene; default value; help */
 static const clade_parameter parameters[] = {
-    [WEIGHT] = {.name = "weight", .kind = CLADE_REAL, .scope = CLADE_PER_PARENT, .low = -INFINITY, .high = INFINITY,
-                .search_low = 0, .search_high = 1, .default_value = 1,
-                .help = "share of the parent; of two parents, t = w_1 / (w_0 + w_1)"},
+    [WEIGHT] = {"weight", CLADE_REAL, CLADE_PER_PARENT, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 0, 1, 1,
+                "share of the parent; of two parents, t = w_1 / (w_0 + w_1)"},
 };
 
 /* G[i][j] = u_i . u_j. A vector without direction counts as orthogonal to all others, as in mergekit's rule. */
@@ -78,9 +78,10 @@ static bool normalise(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], 
     return norm > smallest_norm;
 }
 
-/* The tangent T = sum_i w_i log_m(u_i) at m = sum_i a_i u_i, as coefficients; false when some u_i with weight is opposite to m,
- * where the logarithm has no direction. */
-static bool tangent(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], const double *w, const double *a, double *T)
+/* The tangent T = sum_i w_i log_m(u_i) at m = sum_i a_i u_i, as coefficients; false when some u_i with weight is
+ * opposite to m, where the logarithm has no direction. */
+static bool tangent(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], const double *w, const double *a,
+                    double *T)
 {
     double along = 0; /* sum_i f_i (u_i . m): what is taken out so that T is orthogonal to m */
     for (size_t i = 0; i < n; i++) {
@@ -99,8 +100,9 @@ static bool tangent(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], co
     return true;
 }
 
-/* The Karcher mean by fixed steps along the tangent (Karcher 1977; Afsari 2011 for its uniqueness). Where it is not unique
- * (directions that cancel or are opposite) the coefficients are the weights: the linear branch of two parents. */
+/* The Karcher mean by fixed steps along the tangent (Karcher 1977; Afsari 2011 for its uniqueness). Where it is not
+ * unique (directions that cancel or are opposite) the coefficients are the weights: the linear branch of two parents.
+ */
 static void karcher(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], const double *w, double *a)
 {
     double T[CLADE_MAX_PARENTS];

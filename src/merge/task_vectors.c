@@ -2,21 +2,20 @@
  *
  *   1 task vector  tau_i = theta_i - theta_0
  *   2 sparsify     tau_i <- tau_i where kept, else 0
- *                    trim (TIES): the k = max(1, trunc(density N)) largest magnitudes of the tensor, lower indices first among
- *                    equal ones; density 0 keeps none
- *                    drop (DARE): each element with probability density, by a draw of its own
- *     rescale      tau_i <- tau_i |tau_i before|_1 / |tau_i after|_1 over the tensor (mergekit), or / density (the DARE paper)
- *   3 weigh        y_i = w_i tau_i
- *   4 elect        gamma = sign(sum_i y_i), 0 counting as +; only y_i with sign gamma go on (TIES, disjoint merge)
- *   5 sum          D = sum_i y_i
- *   6 normalize    D <- D / sum of the w_i that went in (1 where that is 0)
- *   7 rescale      theta = theta_0 + lambda D
+ *                    trim (TIES): the k = max(1, trunc(density N)) largest magnitudes of the tensor, lower indices
+ * first among equal ones; density 0 keeps none drop (DARE): each element with probability density, by a draw of its own
+ *     rescale      tau_i <- tau_i |tau_i before|_1 / |tau_i after|_1 over the tensor (mergekit), or / density (the DARE
+ * paper) 3 weigh        y_i = w_i tau_i 4 elect        gamma = sign(sum_i y_i), 0 counting as +; only y_i with sign
+ * gamma go on (TIES, disjoint merge) 5 sum          D = sum_i y_i 6 normalize    D <- D / sum of the w_i that went in
+ * (1 where that is 0) 7 rescale      theta = theta_0 + lambda D
  *
- * Task arithmetic: Ilharco et al. 2022, arXiv 2212.04089. TIES: Yadav et al. 2023, arXiv 2306.01708 (there one trim over the
- * whole model and a plain mean; here, as in mergekit, a trim per tensor and weights). DARE: Yu et al. 2023, arXiv 2311.03099.
+ * Task arithmetic: Ilharco et al. 2022, arXiv 2212.04089. TIES: Yadav et al. 2023, arXiv 2306.01708 (there one trim
+ * over the whole model and a plain mean; here, as in mergekit, a trim per tensor and weights). DARE: Yu et al. 2023,
+ * arXiv 2311.03099.
  *
- * The trim compares float differences, as mergekit; everything after is double, rounded once, so that one parent of weight 1
- * comes back as it is. Masks: draw number INDEX of the stream keyed by (seed, parent, tensor), whatever the tile. */
+ * The trim compares float differences, as mergekit; everything after is double, rounded once, so that one parent of
+ * weight 1 comes back as it is. Masks: draw number INDEX of the stream keyed by (seed, parent, tensor), whatever the
+ * tile. */
 #include <math.h>
 #include <string.h>
 
@@ -253,3 +252,108 @@ static clade_status dare_ties_combine(const clade_merge_tile *tile, float *out)
     return combine(tile, &dare_ties, out);
 }
 
+/* name, kind, scope, scale; limits; default range of the gene; default value; help */
+static const clade_parameter arithmetic_parameters[] = {
+    [WEIGHT] = {"weight", CLADE_REAL, CLADE_PER_PARENT, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 0, 1, 1,
+                "factor of the parent's task vector"},
+    [LAMBDA] = {"lambda", CLADE_REAL, CLADE_PER_SITE, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 1, 1, 1,
+                "factor of the merged task vector"},
+    [NORMALIZE] = {"normalize", CLADE_BOOLEAN, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1, 0, 0, 0,
+                   "divide by the sum of the weights that went in"},
+};
+
+static const clade_parameter ties_parameters[] = {
+    [WEIGHT] = {"weight", CLADE_REAL, CLADE_PER_PARENT, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 0, 1, 1,
+                "factor of the parent's task vector"},
+    [LAMBDA] = {"lambda", CLADE_REAL, CLADE_PER_SITE, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 0, 2, 1,
+                "factor of the merged task vector"},
+    [NORMALIZE] = {"normalize", CLADE_BOOLEAN, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1, 1, 1, 1,
+                   "divide by the sum of the weights that went in"},
+    [DENSITY] = {"density", CLADE_REAL, CLADE_PER_PARENT, CLADE_LINEAR_SCALE, 0, 1, 0.05, 1, 1,
+                 "share of the largest magnitudes that stays, per tensor"},
+    [RESCALE] = {"rescale", CLADE_BOOLEAN, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1, 0, 0, 0,
+                 "give the sparsified task vector back its L1 norm, per tensor"},
+};
+
+static const clade_parameter dare_parameters[] = {
+    [WEIGHT] = {"weight", CLADE_REAL, CLADE_PER_PARENT, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 0, 1, 1,
+                "factor of the parent's task vector"},
+    [LAMBDA] = {"lambda", CLADE_REAL, CLADE_PER_SITE, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 1, 1, 1,
+                "factor of the merged task vector"},
+    [NORMALIZE] = {"normalize", CLADE_BOOLEAN, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1, 0, 0, 0,
+                   "divide by the sum of the weights that went in"},
+    [DENSITY] = {"density", CLADE_REAL, CLADE_PER_PARENT, CLADE_LINEAR_SCALE, 0, 1, 0.05, 1, 1,
+                 "probability that an element stays: 1 - drop rate"},
+    [RESCALE] = {"rescale", CLADE_BOOLEAN, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1, 1, 1, 1,
+                 "give the sparsified task vector back its L1 norm, per tensor"},
+    [RESCALE_BY_DENSITY] = {"rescale_by_density", CLADE_BOOLEAN, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1, 0, 0, 0,
+                            "rescale by 1 / density, as the paper, not by the L1 norm"},
+};
+
+const clade_method clade_method_task_arithmetic = {
+    .name = "task_arithmetic",
+    .title = "Task arithmetic",
+    .source = "Ilharco et al. 2022, arXiv 2212.04089",
+    .mergekit = "equal",
+    .formula = "theta_0 + lambda sum_i w_i tau_i",
+    .parameters = arithmetic_parameters,
+    .n_parameters = N_ARITHMETIC,
+    .min_parents = 1,
+    .max_parents = CLADE_MAX_PARENTS,
+    .needs_base = true,
+    .symmetric = true,
+    .combine = arithmetic_combine,
+};
+
+const clade_method clade_method_ties = {
+    .name = "ties",
+    .title = "TIES",
+    .source = "Yadav et al. 2023, arXiv 2306.01708",
+    .mergekit = "equal; of equal magnitudes at the cut the lower indices stay",
+    .formula = "theta_0 + lambda mean over agreeing i of w_i trim(tau_i)",
+    .parameters = ties_parameters,
+    .n_parameters = N_TIES,
+    .min_parents = 1,
+    .max_parents = CLADE_MAX_PARENTS,
+    .needs_base = true,
+    .symmetric = true,
+    .scratch_rows = 2,
+    .measure = ties_measure,
+    .combine = ties_combine,
+};
+
+const clade_method clade_method_dare_linear = {
+    .name = "dare_linear",
+    .title = "DARE",
+    .source = "Yu et al. 2023, arXiv 2311.03099",
+    .mergekit = "equal in distribution; the paper's rescaling with rescale_by_density",
+    .formula = "theta_0 + lambda sum_i w_i drop(tau_i)",
+    .parameters = dare_parameters,
+    .n_parameters = N_DARE,
+    .min_parents = 1,
+    .max_parents = CLADE_MAX_PARENTS,
+    .needs_base = true,
+    .uses_masks = true,
+    .symmetric = true,
+    .scratch_rows = 1,
+    .measure = dare_measure,
+    .combine = dare_linear_combine,
+};
+
+const clade_method clade_method_dare_ties = {
+    .name = "dare_ties",
+    .title = "DARE with TIES election",
+    .source = "Yu et al. 2023, arXiv 2311.03099; Yadav et al. 2023, arXiv 2306.01708",
+    .mergekit = "equal in distribution; the paper's rescaling with rescale_by_density",
+    .formula = "theta_0 + lambda sum over agreeing i of w_i drop(tau_i)",
+    .parameters = dare_parameters,
+    .n_parameters = N_DARE,
+    .min_parents = 1,
+    .max_parents = CLADE_MAX_PARENTS,
+    .needs_base = true,
+    .uses_masks = true,
+    .symmetric = true,
+    .scratch_rows = 1,
+    .measure = dare_measure,
+    .combine = dare_ties_combine,
+};

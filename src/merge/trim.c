@@ -1,6 +1,6 @@
-/* Exact-k selection on magnitudes. The bits of a non-negative float order as the number does, so a histogram of the leading
- * bits tells which bucket holds the k-th largest; only that bucket is looked at again with the next bits. A sort would cost a
- * factor log n, a quickselect is worst on the many equal magnitudes of sparse deltas. */
+/* Exact-k selection on magnitudes. The bits of a non-negative float order as the number does, so a histogram of the
+ * leading bits tells which bucket holds the k-th largest; only that bucket is looked at again with the next bits. A
+ * sort would cost a factor log n, a quickselect is worst on the many equal magnitudes of sparse deltas. */
 #include <stdint.h>
 #include <string.h>
 

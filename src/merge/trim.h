@@ -10,7 +10,8 @@ typedef struct clade_trim {
     size_t last;
 } clade_trim;
 
-/* The cut that keeps exactly K of the N elements of x: the largest magnitudes, and of equal ones the lower indices first.
+/* The cut that keeps exactly K of the N elements of x: the largest magnitudes, and of equal ones the lower indices
+ * first.
  *
  *   x      (n) finite, borrowed      n >= 1, 1 <= k <= n
  *   spare  (n) f32, contents undefined after; must not overlap x

@@ -32,7 +32,8 @@ clade_status clade_merge_shares(const clade_merge_tile *tile, size_t weight, dou
         size += fabs(shares[p]);
     }
     if (fabs(sum) <= 1e-8 * size)
-        return clade_fail(CLADE_EEVAL, "the weights of the %zu parents sum to %g (their sizes to %g), expected a sum to divide by",
+        return clade_fail(CLADE_EEVAL,
+                          "the weights of the %zu parents sum to %g (their sizes to %g), expected a sum to divide by",
                           tile->n_parents, sum, size);
     for (size_t p = 0; p < tile->n_parents; p++)
         shares[p] /= sum;

@@ -19,6 +19,7 @@ struct clade_model {
     clade_model_shape shape;
     clade_epilogue activation;
     float eps;
+    bool normalises; /* the architecture's own image_embeds are of unit length */
     clade_model_tensor *tensors; /* (n_tensors), owned */
     size_t n_tensors;
 };

@@ -60,8 +60,8 @@ static const clade_layout layouts[] = {
 };
 
 static const clade_architecture architectures[] = {
-    {"CLIPVisionModelWithProjection", "clip_vision_model", NULL},
-    {"CLIPModel", "clip", "vision_config"},
+    {"CLIPVisionModelWithProjection", "clip_vision_model", NULL, false},
+    {"CLIPModel", "clip", "vision_config", true},
 };
 
 /* transformers, configuration_clip.py. projection_dim inside vision_config is ignored there too. */

@@ -121,16 +121,7 @@ static void read_hugging_face(const sections *where, struct clade_model *model, 
     model->eps = (float)eps;
 }
 
-/* One number of OpenCLIP's model_cfg, with its default (0: it must be there). */
-static double open_clip_number(const clade_json_at *in, const char *key, double default_value, clade_problems *problems)
-{
-    const clade_json_at at = clade_json_member(in, key);
-    double value = default_value;
-    if (clade_json_kind_of(&at) != CLADE_JSON_ABSENT || default_value == 0.0)
-        (void)clade_json_number(&at, problems, 1e-3, MAX_SIZE, &value);
-    return value;
-}
-
+/* One size of OpenCLIP's model_cfg, with its default (0: it must be there). */
 static size_t open_clip_size(const clade_json_at *in, const char *key, size_t default_value, clade_problems *problems)
 {
     const clade_json_at at = clade_json_member(in, key);
@@ -140,25 +131,35 @@ static size_t open_clip_size(const clade_json_at *in, const char *key, size_t de
     return (size_t)value;
 }
 
-/* open_clip model.py, CLIPVisionCfg: the towers whose tensors are those of the OpenCLIP layout, and no variant. */
-static void read_open_clip(const clade_json *config, const clade_checkpoint *checkpoint, struct clade_model *model,
-                           clade_problems *problems)
+/* CLIPVisionCfg has variants of the tower with other tensors or ops; none of them may be switched on. */
+static clade_status check_open_clip_variant(const clade_json *config, const clade_json_at *vision)
 {
-    static const char *const variants[] = {"timm_model_name", "attentional_pool", "no_ln_pre", "final_ln_after_pool",
-                                           "pool_type", "ls_init_value", "act_kwargs", "norm_kwargs", "block_type"};
+    static const char *const variants[] = {"timm_model_name", "attentional_pool", "no_ln_pre",   "final_ln_after_pool",
+                                           "pool_type",       "ls_init_value",    "act_kwargs", "norm_kwargs",
+                                           "block_type"};
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+        const clade_json_at at = clade_json_member(vision, variants[i]);
+        const clade_json_kind kind = clade_json_kind_of(&at);
+        bool on = kind != CLADE_JSON_ABSENT && kind != CLADE_JSON_NULL;
+        clade_problems none = {0};
+        if (kind == CLADE_JSON_BOOL)
+            (void)clade_json_bool(&at, &none, &on);
+        if (on)
+            return clade_fail(CLADE_EINCOMPATIBLE, "%s: %s: found a variant of the vision tower that Clade cannot run",
+                              clade_json_file(config), at.place);
+    }
+    return CLADE_OK;
+}
+
+/* open_clip model.py: the tower whose tensors are those of the OpenCLIP layout. */
+static clade_status read_open_clip(const clade_json *config, const clade_checkpoint *checkpoint, struct clade_model *model,
+                                   clade_problems *problems)
+{
     const clade_json_at root = clade_json_root(config), cfg = clade_json_member(&root, "model_cfg");
     const clade_json_at vision = clade_json_member(&cfg, "vision_cfg"), quick = clade_json_member(&cfg, "quick_gelu");
     if (!clade_json_is(&cfg, problems, CLADE_JSON_OBJECT) || !clade_json_is(&vision, problems, CLADE_JSON_OBJECT))
-        return;
-    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
-        const clade_json_at at = clade_json_member(&vision, variants[i]);
-        bool on = true;
-        const clade_json_kind kind = clade_json_kind_of(&at);
-        if (kind == CLADE_JSON_BOOL)
-            (void)clade_json_bool(&at, problems, &on);
-        if (kind != CLADE_JSON_ABSENT && kind != CLADE_JSON_NULL && on)
-            clade_json_problem(&at, problems, "found a variant of the vision tower that Clade cannot run");
-    }
+        return CLADE_OK;
+    CLADE_TRY(check_open_clip_variant(config, &vision));
     clade_model_shape *shape = &model->shape;
     shape->projection = open_clip_size(&cfg, "embed_dim", 0, problems);
     shape->image_size = open_clip_size(&vision, "image_size", 224, problems);
@@ -166,7 +167,11 @@ static void read_open_clip(const clade_json *config, const clade_checkpoint *che
     shape->width = open_clip_size(&vision, "width", 768, problems);
     shape->blocks = open_clip_size(&vision, "layers", 12, problems);
     shape->heads = shape->width / open_clip_size(&vision, "head_width", 64, problems);
-    shape->mlp = (size_t)((double)shape->width * open_clip_number(&vision, "mlp_ratio", 4.0, problems));
+    const clade_json_at ratio_at = clade_json_member(&vision, "mlp_ratio");
+    double ratio = 4.0;
+    if (clade_json_kind_of(&ratio_at) != CLADE_JSON_ABSENT)
+        (void)clade_json_number(&ratio_at, problems, 1e-3, 1e3, &ratio);
+    shape->mlp = (size_t)((double)shape->width * ratio); /* int(width * ratio) there */
     const clade_tensor *patches = clade_checkpoint_find(checkpoint, "visual.conv1.weight");
     shape->channels = patches != NULL && patches->rank == 4 ? (size_t)patches->shape[1] : 3;
     bool is_quick = false;
@@ -174,6 +179,7 @@ static void read_open_clip(const clade_json *config, const clade_checkpoint *che
         (void)clade_json_bool(&quick, problems, &is_quick);
     model->activation = is_quick ? CLADE_QUICK_GELU : CLADE_GELU;
     model->eps = (float)model->family->default_eps; /* torch.nn.LayerNorm's own, which is the same */
+    return CLADE_OK;
 }
 
 /* open_clip_config.json beside the tensors of a folder without config.json. */
@@ -192,7 +198,7 @@ static clade_status read_open_clip_file(const clade_checkpoint *checkpoint, stru
     else
         status = clade_json_read(path, CLADE_EINPUT, &config);
     if (status == CLADE_OK)
-        read_open_clip(config, checkpoint, model, problems);
+        status = read_open_clip(config, checkpoint, model, problems);
     clade_json_free(config);
     clade_free(path);
     return status;
@@ -242,6 +248,7 @@ clade_status clade_architecture_read(const clade_checkpoint *checkpoint, struct 
     if (config != NULL) {
         const sections where = sections_of(config, architecture, &problems);
         read_hugging_face(&where, model, &problems);
+        model->normalises = architecture->normalises;
     } else {
         status = read_open_clip_file(checkpoint, model, &problems);
     }

@@ -44,6 +44,7 @@ typedef struct clade_architecture {
     const char *name;       /* in "architectures" */
     const char *model_type; /* for configs without "architectures" */
     const char *section;    /* the member with the dimensions; NULL: the root */
+    bool normalises;        /* its own image_embeds are of unit length */
 } clade_architecture;
 
 typedef struct clade_size_key {

@@ -206,6 +206,11 @@ const char *clade_model_family(const clade_model *model)
     return model->family->traits.name;
 }
 
+bool clade_model_normalises(const clade_model *model)
+{
+    return model->normalises;
+}
+
 double clade_model_flops(const clade_model *model)
 {
     const clade_model_shape *s = &model->shape;

@@ -114,21 +114,20 @@ static void test_make_folders(void **state)
 static void test_replace_folder(void **state)
 {
     (void)state;
-    const char *staged = in_folder("staged"), *target = in_folder("target");
-    assert_ok(clade_make_folders(staged));
+    assert_ok(clade_make_folders(in_folder("staged")));
     write_test_file(in_folder("staged/f"), "one", 3);
-    assert_ok(clade_replace_folder(staged, target));
-    assert_false(clade_path_exists(staged));
+    assert_ok(clade_replace_folder(in_folder("staged"), in_folder("target")));
+    assert_false(clade_path_exists(in_folder("staged")));
     assert_file_is(in_folder("target/f"), "one");
     assert_ok(clade_make_folders(in_folder("staged/inner")));
     write_test_file(in_folder("staged/g"), "two", 3);
-    assert_ok(clade_replace_folder(staged, target));
-    assert_false(clade_path_exists(staged));
+    assert_ok(clade_replace_folder(in_folder("staged"), in_folder("target")));
+    assert_false(clade_path_exists(in_folder("staged")));
     assert_file_is(in_folder("target/g"), "two");
     assert_false(clade_path_exists(in_folder("target/f")));
     write_test_file(in_folder("file"), "", 0);
-    assert_fails(clade_replace_folder(target, in_folder("file")), CLADE_EIO, "is a file");
-    assert_fails(clade_replace_folder(staged, in_folder("new")), CLADE_EIO, "new");
+    assert_fails(clade_replace_folder(in_folder("target"), in_folder("file")), CLADE_EIO, "is a file");
+    assert_fails(clade_replace_folder(in_folder("staged"), in_folder("new")), CLADE_EIO, "expected a finished folder");
     assert_file_is(in_folder("target/g"), "two");
 }
 

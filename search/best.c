@@ -1,0 +1,215 @@
+/* The folder best/: what a user takes away. It is built beside and put in place in one step, so that whoever looks sees one child's
+ * recipe, lineage and weights, never a mixture of two. */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clade/alloc.h"
+#include "clade/files.h"
+#include "clade/log.h"
+#include "search/engine_state.h"
+#include "search/export/card.h"
+#include "search/export/lineage.h"
+
+static const char STAGED_PREFIX[] = "best.tmp-";
+
+typedef struct best {
+    const clade_experiment *experiment;
+    char *staged, *target;  /* folders, owned */
+    clade_lineage lineage;  /* the last one is the child */
+    clade_recipe *recipe;   /* owned */
+} best;
+
+/* FOLDER/NAME with this text. */
+static clade_status write_text(const char *folder, const char *name, const clade_text *text)
+{
+    CLADE_TRY(clade_text_status(text));
+    char *path = clade_path_join(folder, name);
+    if (!path)
+        return clade_fail_memory(strlen(folder) + strlen(name), "a path");
+    clade_status status = clade_write_file(path, clade_text_get(text), text->length);
+    clade_free(path);
+    return status;
+}
+
+static clade_status parse_recipe(const clade_child_row *row, clade_recipe **recipe)
+{
+    char name[64];
+    clade_json *document = NULL;
+    clade_problems problems = {0};
+    snprintf(name, sizeof name, "ledger: child %llu: recipe", (unsigned long long)row->child);
+    CLADE_TRY(clade_json_parse(clade_text_get(&row->recipe), row->recipe.length, name, CLADE_EINPUT, &document));
+    const clade_json_at root = clade_json_root(document);
+    clade_status status = clade_recipe_parse(&root, &problems, recipe);
+    clade_json_free(document);
+    const clade_status problem = clade_problems_end(&problems, CLADE_EINPUT);
+    return problem != CLADE_OK ? problem : status;
+}
+
+/* The hashes the ledger recorded when the run began. */
+static clade_status stamp(clade_ledger *ledger, const char *name, clade_recipe_parent *parent)
+{
+    clade_text hash = {0};
+    bool found = false;
+    clade_status status = clade_ledger_get_parent(ledger, name, &hash, &found);
+    if (status == CLADE_OK && found)
+        snprintf(parent->hash, sizeof parent->hash, "%s", clade_text_get(&hash));
+    clade_text_free(&hash);
+    return status;
+}
+
+static clade_status begin(best *self, clade_ledger *ledger, const clade_experiment *experiment, const char *run_folder,
+                          uint64_t child)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%ld", STAGED_PREFIX, (long)getpid());
+    self->experiment = experiment;
+    self->staged = clade_path_join(run_folder, name);
+    self->target = clade_path_join(run_folder, "best");
+    if (!self->staged || !self->target)
+        return clade_fail_memory(strlen(run_folder) + sizeof name, "a path");
+    CLADE_TRY(clade_lineage_read(ledger, child, &self->lineage));
+    CLADE_TRY(parse_recipe(&self->lineage.items[self->lineage.count - 1].row, &self->recipe));
+    if (self->recipe->base)
+        CLADE_TRY(stamp(ledger, CLADE_BASE_NAME, self->recipe->base));
+    for (size_t p = 0; p < self->recipe->n_parents; p++)
+        CLADE_TRY(stamp(ledger, self->recipe->parents[p].name, &self->recipe->parents[p]));
+    CLADE_TRY(clade_remove_folder(self->staged));
+    return clade_make_folders(self->staged);
+}
+
+static void end(best *self)
+{
+    clade_free(self->staged);
+    clade_free(self->target);
+    clade_lineage_fini(&self->lineage);
+    clade_recipe_free(self->recipe);
+}
+
+static clade_status write_recipe(const best *self)
+{
+    clade_text text = {0};
+    clade_recipe_print(self->recipe, true, &text);
+    clade_status status = write_text(self->staged, "recipe.json", &text);
+    clade_text_free(&text);
+    return status;
+}
+
+static clade_status write_lineage(const best *self)
+{
+    clade_text text = {0};
+    clade_status status = clade_lineage_write_json(&self->lineage, self->experiment, &text);
+    if (status == CLADE_OK)
+        status = write_text(self->staged, "lineage.json", &text);
+    clade_text_free(&text);
+    return status;
+}
+
+static clade_status write_ancestors(const best *self)
+{
+    clade_status status = CLADE_OK;
+    char *folder = clade_path_join(self->staged, "ancestors");
+    if (!folder)
+        return clade_fail_memory(strlen(self->staged), "a path");
+    status = clade_make_folders(folder);
+    for (size_t i = 0; status == CLADE_OK && i + 1 < self->lineage.count; i++) {
+        const clade_child_row *row = &self->lineage.items[i].row;
+        char name[64];
+        snprintf(name, sizeof name, "%llu.json", (unsigned long long)row->child);
+        status = write_text(folder, name, &row->recipe);
+    }
+    clade_free(folder);
+    return status;
+}
+
+/* mergekit.yml where mergekit can express the recipe, else mergekit.txt with the reason. */
+static clade_status write_mergekit(const best *self)
+{
+    clade_text text = {0};
+    const char *name = "mergekit.yml";
+    clade_status status = clade_recipe_to_mergekit(self->recipe, &text);
+    if (status == CLADE_ECONFIG) {
+        clade_text_clear(&text);
+        clade_text_append(&text, "mergekit cannot express this recipe: %s\nThe recipe itself is recipe.json; `clade merge recipe.json "
+                          "OUT_DIR` makes the weights from it.\n", clade_error_message());
+        name = "mergekit.txt";
+        status = CLADE_OK;
+    }
+    if (status == CLADE_OK)
+        status = write_text(self->staged, name, &text);
+    clade_text_free(&text);
+    return status;
+}
+
+static clade_status write_weights(best *self, const clade_text *card)
+{
+    if (!self->experiment->best_weights)
+        return CLADE_OK;
+    char *folder = clade_path_join(self->staged, "weights");
+    if (!folder)
+        return clade_fail_memory(strlen(self->staged), "a path");
+    clade_status status = clade_merge_to_folder(self->recipe, folder, 0, clade_text_get(card));
+    clade_free(folder);
+    return status;
+}
+
+clade_status clade_best_write(clade_ledger *ledger, const clade_experiment *experiment, const char *run_folder, uint64_t child)
+{
+    best self = {0};
+    clade_status status = begin(&self, ledger, experiment, run_folder, child);
+    if (status == CLADE_OK)
+        status = write_recipe(&self);
+    if (status == CLADE_OK)
+        status = write_lineage(&self);
+    if (status == CLADE_OK)
+        status = clade_replace_folder(self.staged, self.target);
+    end(&self);
+    return status;
+}
+
+clade_status clade_best_finish(clade_ledger *ledger, const clade_front *front, const char *run_folder)
+{
+    best self = {0};
+    clade_text card = {0};
+    const clade_member *member = &front->members[front->best];
+    clade_status status = begin(&self, ledger, front->experiment, run_folder, member->child);
+    if (status == CLADE_OK)
+        status = write_recipe(&self);
+    if (status == CLADE_OK)
+        status = write_lineage(&self);
+    if (status == CLADE_OK)
+        status = write_ancestors(&self);
+    if (status == CLADE_OK)
+        status = write_mergekit(&self);
+    if (status == CLADE_OK)
+        status = clade_model_card(self.recipe, front, front->best, &card);
+    if (status == CLADE_OK)
+        status = write_text(self.staged, "README.md", &card);
+    if (status == CLADE_OK)
+        status = write_weights(&self, &card);
+    if (status == CLADE_OK)
+        status = clade_replace_folder(self.staged, self.target);
+    if (status == CLADE_OK)
+        clade_log(CLADE_LOG_INFO, "the best is child %llu (%s): %s", (unsigned long long)member->child, member->method, self.target);
+    clade_text_free(&card);
+    end(&self);
+    return status;
+}
+
+clade_status clade_best_clean(const char *run_folder)
+{
+    DIR *folder = opendir(run_folder);
+    if (!folder)
+        return clade_fail_errno(run_folder, "open");
+    clade_status status = CLADE_OK;
+    for (const struct dirent *entry = readdir(folder); status == CLADE_OK && entry; entry = readdir(folder)) {
+        if (strncmp(entry->d_name, STAGED_PREFIX, strlen(STAGED_PREFIX)) != 0)
+            continue;
+        char *path = clade_path_join(run_folder, entry->d_name);
+        status = path ? clade_remove_folder(path) : clade_fail_memory(strlen(run_folder) + strlen(entry->d_name), "a path");
+        clade_free(path);
+    }
+    (void)closedir(folder);
+    return status;
+}

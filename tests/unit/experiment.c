@@ -1,0 +1,248 @@
+/* experiment.json: defaults, the resolved form, and every mistake with its place. */
+#include "test.h"
+
+#include "search/experiment.h"
+
+#define BASICS                                                                                                         \
+    "\"clade\": 1, \"base\": \"b\", \"parents\": {\"fashion\": \"f\", \"digits\": \"/d\"}, \"probes\": \"p.json\""
+
+static clade_status parse(const char *text, clade_experiment **experiment)
+{
+    return clade_experiment_parse(text, strlen(text), "e.json", "/zoo", experiment);
+}
+
+static void defaults(void **state)
+{
+    (void)state;
+    clade_experiment *e;
+    assert_ok(parse("{" BASICS "}", &e));
+    assert_int_equal(e->seed, 1);
+    assert_string_equal(e->base, "/zoo/b");
+    assert_string_equal(e->parent_paths[0], "/zoo/f");
+    assert_string_equal(e->parent_paths[1], "/d");
+    assert_string_equal(e->probes, "/zoo/p.json");
+    assert_string_equal(e->sites, "layer");
+    assert_string_equal(e->coordinates, "product");
+    size_t n_methods;
+    (void)clade_methods(&n_methods);
+    assert_int_equal(e->n_methods, n_methods);
+    assert_int_equal(e->n_objectives, 2);
+    assert_string_equal(e->objectives[0]->name, "accuracy");
+    assert_string_equal(e->objectives[1]->name, "robustness");
+    assert_int_equal(e->n_corruptions, CLADE_DEFAULT_CORRUPTIONS);
+    assert_int_equal(e->severity, 5);
+    assert_true(e->rotate && e->best_weights);
+    assert_int_equal(e->labelled + e->corrupted + e->unlabelled + e->batch, 0);
+    assert_int_equal(e->memory, (size_t)1 << 30);
+    assert_string_equal(e->algorithm->name, "sms_emoa");
+    assert_true(e->algorithm_parameters[0] == 32);
+    assert_int_equal(e->children, 600);
+    assert_int_equal(e->images, 0);
+    assert_int_equal(e->window, 4);
+    assert_string_equal(e->best, "knee");
+    clade_experiment_free(e);
+}
+
+/* Methods that cannot merge one parent are no default for one. */
+static void default_methods_suit(void **state)
+{
+    (void)state;
+    clade_experiment *e;
+    assert_ok(parse("{\"clade\": 1, \"base\": \"b\", \"parents\": {\"one\": \"f\"}, \"probes\": \"p\"}", &e));
+    assert_true(e->n_methods > 0);
+    for (size_t m = 0; m < e->n_methods; m++)
+        assert_int_equal(e->methods[m]->min_parents, 1);
+    clade_experiment_free(e);
+}
+
+static const char everything[] =
+    "{" BASICS ", \"seed\": \"18446744073709551615\", \"space\": {\"methods\": [\"ties\", \"dare_ties\"], \"sites\": "
+    "\"depth:3\", \"coordinates\": \"full\", \"range\": {\"weight\": [0, 1.5], \"drop_rate\": [0.1, 0.9]}}, "
+    "\"objectives\": [\"entropy\", \"worst_task\", \"accuracy\"], \"corruptions\": {\"names\": [\"contrast\", "
+    "\"jpeg\"], "
+    "\"severity\": 3, \"assign\": \"all\"}, \"items\": {\"labelled\": 128, \"corrupted\": 64}, \"algorithm\": "
+    "{\"name\": "
+    "\"nsga2\", \"population\": 20}, \"budget\": {\"images\": 600000, \"seconds\": 1.5}, \"window\": 7, \"best\": "
+    "\"entropy\", "
+    "\"best_weights\": false, \"batch\": 64, \"memory\": 2097152}";
+
+/* Law: the resolved form parses back to an equal experiment, printed alike. */
+static void resolved(void **state)
+{
+    (void)state;
+    const char *const texts[] = {"{" BASICS "}", everything, "{" BASICS ", \"algorithm\": \"random\", \"budget\": {}}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (int pretty = 0; pretty < 2; pretty++) {
+            clade_experiment *e, *again;
+            clade_text first = {0}, second = {0};
+            assert_ok(parse(texts[i], &e));
+            clade_experiment_print(e, pretty, &first);
+            assert_ok(clade_text_status(&first));
+            assert_ok(clade_experiment_parse(first.data, first.length, "run", "/elsewhere", &again));
+            clade_experiment_print(again, pretty, &second);
+            assert_string_equal(clade_text_get(&first), clade_text_get(&second));
+            clade_text_free(&first);
+            clade_text_free(&second);
+            clade_experiment_free(e);
+            clade_experiment_free(again);
+        }
+}
+
+static void values(void **state)
+{
+    (void)state;
+    clade_experiment *e;
+    assert_ok(parse(everything, &e));
+    assert_true(e->seed == UINT64_MAX);
+    assert_int_equal(e->n_methods, 2);
+    assert_int_equal(e->n_ranges, 2);
+    assert_string_equal(e->ranges[1].parameter, "drop_rate");
+    assert_true(e->ranges[1].low == 0.1 && e->ranges[1].high == 0.9);
+    assert_int_equal(e->n_objectives, 3);
+    assert_false(e->rotate);
+    assert_int_equal(e->children, 0);
+    assert_int_equal(e->images, 600000);
+    assert_true(e->seconds == 1.5);
+    assert_true(e->algorithm_parameters[0] == 20);
+    assert_false(e->best_weights);
+    const clade_score_plan search = clade_experiment_search_plan(e), holdout = clade_experiment_holdout_plan(e);
+    assert_int_equal(search.labelled_split, CLADE_SEARCH);
+    assert_int_equal(search.labelled, 128);
+    assert_int_equal(search.corrupted, 64);
+    assert_int_equal(search.n_corruptions, 2);
+    assert_int_equal(search.severities[1], 3);
+    assert_true(search.with_corrupted && search.with_unlabelled && !search.rotate);
+    assert_int_equal(holdout.labelled_split, CLADE_HOLDOUT);
+    assert_int_equal(holdout.labelled + holdout.corrupted + holdout.unlabelled, 0);
+    assert_false(holdout.rotate);
+    assert_true(search.seed == holdout.seed);
+    clade_experiment_free(e);
+}
+
+static void mistakes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *part;
+    } cases[] = {
+        {"[]", "expected an object"},
+        {"{", "e.json"},
+        {"{\"base\": \"b\", \"parents\": {\"a\": \"f\"}, \"probes\": \"p\"}", "e.json: clade: found nothing"},
+        {"{\"clade\": 2, \"base\": \"b\", \"parents\": {\"a\": \"f\"}, \"probes\": \"p\"}", "e.json: clade: found 2"},
+        {"{\"clade\": 1, \"parents\": {\"a\": \"f\"}, \"probes\": \"p\"}", "e.json: base: found nothing"},
+        {"{\"clade\": 1, \"base\": \"b\", \"probes\": \"p\"}", "e.json: parents: found nothing"},
+        {"{\"clade\": 1, \"base\": \"b\", \"parents\": {}, \"probes\": \"p\"}", "found 0 parents, expected 1 to 64"},
+        {"{\"clade\": 1, \"base\": \"b\", \"parents\": {\"a b\": \"f\"}, \"probes\": \"p\"}", "found the name \"a b\""},
+        {"{\"clade\": 1, \"base\": \"b\", \"parents\": {\"a\": 3}, \"probes\": \"p\"}", "parents.a: found 3"},
+        {"{\"clade\": 1, \"base\": \"\", \"parents\": {\"a\": \"f\"}, \"probes\": \"p\"}",
+         "base: found \"\", expected a path"},
+        {"{\"clade\": 1, \"base\": \"b\", \"parents\": {\"a\": \"f\", \"a\": \"g\"}, \"probes\": \"p\"}", "a"},
+        {"{" BASICS ", \"sead\": 3}", "unknown key \"sead\"; did you mean \"seed\""},
+        {"{" BASICS ", \"seed\": -1}", "e.json: seed: found -1"},
+        {"{" BASICS ", \"seed\": 1.5}", "e.json: seed: found 1.5"},
+        {"{" BASICS ", \"space\": []}", "e.json: space: found an array"},
+        {"{" BASICS ", \"space\": {\"method\": []}}", "did you mean \"methods\""},
+        {"{" BASICS ", \"space\": {\"methods\": []}}", "space.methods: found 0 names"},
+        {"{" BASICS ", \"space\": {\"methods\": [\"tise\"]}}",
+         "space.methods[0]: unknown method \"tise\"; did you mean \"ties\""},
+        {"{" BASICS ", \"space\": {\"methods\": [\"ties\", \"ties\"]}}",
+         "space.methods[1]: found \"ties\" a second time"},
+        {"{" BASICS ", \"space\": {\"methods\": [7]}}", "space.methods[0]: found 7"},
+        {"{" BASICS ", \"space\": {\"sites\": \"layers\"}}",
+         "e.json: space.sites: unknown \"layers\"; did you mean \"layer\""},
+        {"{" BASICS ", \"space\": {\"sites\": \"depth:0\"}}", "space.sites"},
+        {"{" BASICS ", \"space\": {\"sites\": 3}}", "space.sites: found 3"},
+        {"{" BASICS ", \"space\": {\"coordinates\": \"ful\"}}", "did you mean \"full\""},
+        {"{" BASICS ", \"space\": {\"range\": {\"weigth\": [0, 1]}}}", "did you mean \"weight\""},
+        {"{" BASICS ", \"space\": {\"range\": {\"weight\": [0]}}}", "space.range.weight: found 1 numbers"},
+        {"{" BASICS ", \"space\": {\"range\": {\"weight\": [\"a\", 1]}}}", "space.range.weight[0]: found \"a\""},
+        {"{" BASICS ", \"space\": {\"range\": {\"weight\": [1, 0]}}}", "space.range.weight: found [1, 0]"},
+        {"{" BASICS ", \"space\": {\"range\": {\"drop_rate\": [0, 1.5]}}}", "within [0, 1]"},
+        {"{" BASICS ", \"space\": {\"methods\": [\"linear\"], \"range\": {\"density\": [0, 1]}}}",
+         "space.range: unknown \"density\"; known: weight, normalize"},
+        {"{" BASICS ", \"objectives\": []}", "objectives: found 0 names"},
+        {"{" BASICS ", \"objectives\": [\"acuracy\"]}", "did you mean \"accuracy\""},
+        {"{" BASICS ", \"objectives\": [\"entropy\", \"entropy\"]}", "objectives[1]: found \"entropy\" a second time"},
+        {"{" BASICS ", \"objectives\": \"accuracy\"}", "objectives: found \"accuracy\", expected an array"},
+        {"{" BASICS ", \"corruptions\": {\"names\": [\"fog of war\"]}}", "corruptions.names[0]: unknown corruption"},
+        {"{" BASICS ", \"corruptions\": {\"severity\": 6}}",
+         "corruptions.severity: found 6, expected an integer from 1 to 5"},
+        {"{" BASICS ", \"corruptions\": {\"severity\": 0}}", "corruptions.severity"},
+        {"{" BASICS ", \"corruptions\": {\"assign\": \"rotat\"}}", "did you mean \"rotate\""},
+        {"{" BASICS ", \"items\": {\"labeled\": 5}}", "did you mean \"labelled\""},
+        {"{" BASICS ", \"items\": {\"labelled\": -5}}", "items.labelled: found -5"},
+        {"{" BASICS ", \"algorithm\": \"nsga3\"}", "algorithm: unknown algorithm \"nsga3\"; did you mean \"nsga2\""},
+        {"{" BASICS ", \"algorithm\": {}}", "algorithm.name: found nothing"},
+        {"{" BASICS ", \"algorithm\": {\"name\": \"nsga2\", \"population\": 3}}", "algorithm.population: found 3"},
+        {"{" BASICS ", \"algorithm\": {\"name\": \"nsga2\", \"population\": 20.5}}",
+         "algorithm.population: found 20.5"},
+        {"{" BASICS ", \"algorithm\": {\"name\": \"random\", \"population\": 20}}", "unknown key \"population\""},
+        {"{" BASICS ", \"algorithm\": 3}", "algorithm: found 3"},
+        {"{" BASICS ", \"budget\": {\"children\": 0}}", "budget: found no limit"},
+        {"{" BASICS ", \"budget\": {\"child\": 5}}", "unknown key \"child\""},
+        {"{" BASICS ", \"budget\": {\"seconds\": -1}}", "budget.seconds: found -1"},
+        {"{" BASICS ", \"window\": 0}", "window: found 0, expected an integer from 1 to 4096"},
+        {"{" BASICS ", \"window\": 4097}", "window: found 4097"},
+        {"{" BASICS ", \"best\": \"robust\"}", "best: unknown choice \"robust\""},
+        {"{" BASICS ", \"best_weights\": 1}", "best_weights: found 1"},
+        {"{" BASICS ", \"batch\": -1}", "batch: found -1"},
+        {"{" BASICS ", \"memory\": 5}", "memory: found 5"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        clade_experiment *e;
+        const size_t live = clade_alloc_live();
+        assert_fails(parse(cases[i].text, &e), CLADE_ECONFIG, cases[i].part);
+        assert_int_equal(clade_alloc_live(), live);
+    }
+}
+
+static void all_at_once(void **state)
+{
+    (void)state;
+    clade_experiment *e;
+    assert_fails(parse("{" BASICS
+                       ", \"sead\": 1, \"window\": 0, \"objectives\": [\"x\"], \"budget\": {\"images\": \"many\"}}",
+                       &e),
+                 CLADE_ECONFIG, "sead");
+    static const char *const parts[] = {"window: found 0", "objectives[0]: unknown objective \"x\"", "budget.images"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        assert_non_null(strstr(clade_error_message(), parts[i]));
+}
+
+/* Paths are relative to the file, however it is named. */
+static void read_from_a_file(void **state)
+{
+    (void)state;
+    static const char text[] = "{" BASICS "}";
+    char folder[TEST_PATH], path[TEST_PATH + 64], expected[TEST_PATH + 64], here[TEST_PATH];
+    clade_experiment *e;
+    make_temporary_folder(folder);
+    snprintf(path, sizeof path, "%s/e.json", folder);
+    write_test_file(path, text, sizeof text - 1);
+    assert_ok(clade_experiment_read(path, &e));
+    snprintf(expected, sizeof expected, "%s/b", folder);
+    assert_string_equal(e->base, expected);
+    clade_experiment_free(e);
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(folder), 0);
+    assert_ok(clade_experiment_read("e.json", &e));
+    assert_true(e->base[0] == '/' && strcmp(e->base + strlen(e->base) - 2, "/b") == 0);
+    clade_experiment_free(e);
+    assert_ok(clade_experiment_read("./e.json", &e));
+    assert_true(e->base[0] == '/');
+    clade_experiment_free(e);
+    assert_int_equal(chdir(here), 0);
+    remove_temporary_folder(folder);
+    assert_fails(clade_experiment_read(path, &e), CLADE_EINPUT, path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),         cmocka_unit_test(default_methods_suit),
+        cmocka_unit_test(resolved),         cmocka_unit_test(values),
+        cmocka_unit_test(mistakes),         cmocka_unit_test(all_at_once),
+        cmocka_unit_test(read_from_a_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
