@@ -142,7 +142,7 @@ clade_status clade_ledger_open(const char *path, bool write, clade_ledger **out)
         return clade_fail(CLADE_EINPUT, "%s: there is no such file, expected the ledger of a run", path);
     clade_ledger *ledger = NULL;
     CLADE_TRY(new_ledger(path, write, &ledger));
-    /* Looked at read-only first: a file that is not ours, or newer than we are, stays as it is. */
+    /* Looked at as a reader first: a file that is not ours, or newer than we are, stays as it is. */
     clade_status status = clade_sqlite_open(path, CLADE_SQLITE_READ, &ledger->db);
     if (status == CLADE_OK)
         status = check_version(ledger);

@@ -53,7 +53,7 @@ static clade_status configure(clade_sqlite *db, clade_sqlite_mode mode)
     if (code != SQLITE_OK)
         return fail(db, code, "read");
     if (mode == CLADE_SQLITE_READ)
-        return CLADE_OK;
+        return clade_sqlite_execute(db, "PRAGMA query_only = ON");
     /* Where WAL is not possible the journal stays as it was: slower and readers may wait, as durable. */
     return clade_sqlite_execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
 }
@@ -72,9 +72,9 @@ clade_status clade_sqlite_open(const char *path, clade_sqlite_mode mode, clade_s
     }
     db->path = copy;
     db->writes = mode != CLADE_SQLITE_READ;
-    const int flags = mode == CLADE_SQLITE_READ     ? SQLITE_OPEN_READONLY
-                      : mode == CLADE_SQLITE_CREATE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                                    : SQLITE_OPEN_READWRITE;
+    /* A reader, too, must be able to undo what a killed writer left half done; where the file cannot be written SQLite opens it
+     * read-only by itself, and query_only keeps readers from writing everywhere else. */
+    const int flags = SQLITE_OPEN_READWRITE | (mode == CLADE_SQLITE_CREATE ? SQLITE_OPEN_CREATE : 0);
     const int code = sqlite3_open_v2(path, &db->handle, flags, NULL);
     clade_status status = code == SQLITE_OK ? configure(db, mode) : fail(db, code, "open");
     if (status == CLADE_OK) {

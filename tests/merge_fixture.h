@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "clade/merge.h"
+#include "clade/recipe.h"
 #include "clade/rng.h"
 #include "clade/safetensors.h"
 #include "search/space.h"
@@ -88,6 +89,52 @@ static inline size_t gene_index(const clade_space *genes, const char *name)
             return g;
     fail_msg("no gene \"%s\"", name);
     return 0;
+}
+
+static inline const clade_method *method(const char *name)
+{
+    const clade_method *found = clade_method_find(name);
+    assert_non_null(found);
+    return found;
+}
+
+static inline clade_merge_space *new_space(const family_fixture *f, const char *const *names, size_t n,
+                                           const char *sites, const char *coordinates)
+{
+    const clade_method *methods[8];
+    for (size_t i = 0; i < n; i++)
+        methods[i] = method(names[i]);
+    const clade_merge_space_plan plan = family_plan(f, methods, n, sites, coordinates);
+    clade_merge_space *space;
+    assert_ok(clade_merge_space_new(&plan, f->family, &space));
+    return space;
+}
+
+static inline clade_recipe *decode(const clade_merge_space *space, const double *genome, char *hash)
+{
+    clade_recipe *recipe;
+    clade_problems problems = {0};
+    assert_ok(clade_merge_space_decode(space, genome, &recipe));
+    clade_recipe_check(recipe, "decoded", &problems);
+    assert_ok(clade_problems_end(&problems, CLADE_ECONFIG));
+    assert_ok(clade_recipe_hash(recipe, hash));
+    return recipe;
+}
+
+static inline double parent_value(const clade_recipe *recipe, const char *tensor, const char *parameter, size_t parent)
+{
+    const clade_rule *rule = clade_recipe_rule(recipe, tensor);
+    assert_non_null(rule);
+    const size_t n = recipe->method->n_parameters, k = clade_method_parameter(recipe->method, parameter);
+    assert_true(k < n);
+    return rule->parent[parent * n + k];
+}
+
+static inline double site_value(const clade_recipe *recipe, const char *tensor, const char *parameter)
+{
+    const clade_rule *rule = clade_recipe_rule(recipe, tensor);
+    assert_non_null(rule);
+    return rule->site[clade_method_parameter(recipe->method, parameter)];
 }
 
 #endif

@@ -13,8 +13,15 @@
 enum { FIXTURE_TENSORS = 512 };
 
 /* 20 wide, 5 heads of 4, three channels, pixels that no patch covers; nothing is a multiple of a panel or a vector. */
-static const clade_model_shape fixture_shape = {.channels = 3, .image_size = 14, .patch = 4, .tokens = 10, .width = 20,
-                                                .mlp = 31, .heads = 5, .blocks = 2, .projection = 7};
+static const clade_model_shape fixture_shape = {.channels = 3,
+                                                .image_size = 14,
+                                                .patch = 4,
+                                                .tokens = 10,
+                                                .width = 20,
+                                                .mlp = 31,
+                                                .heads = 5,
+                                                .blocks = 2,
+                                                .projection = 7};
 
 /* The tensors of a model, owned until fixture_free. */
 typedef struct fixture {
@@ -56,8 +63,13 @@ static inline void fixture_init(fixture *f, clade_model_shape shape)
         assert_non_null(values);
         fill_values(name, elements, fan_in, values);
         f->values[f->count] = values;
-        f->tensors[f->count++] = (clade_tensor){.name = name, .dtype = CLADE_F32, .rank = rank, .shape = extents,
-                                                .count = elements, .bytes = elements * sizeof *values, .data = values};
+        f->tensors[f->count++] = (clade_tensor){.name = name,
+                                                .dtype = CLADE_F32,
+                                                .rank = rank,
+                                                .shape = extents,
+                                                .count = elements,
+                                                .bytes = elements * sizeof *values,
+                                                .data = values};
     }
 }
 
@@ -104,7 +116,8 @@ static inline void fixture_release(void *context, const clade_tensor *tensor)
 
 static inline clade_provider fixture_provider(fixture *f)
 {
-    return (clade_provider){.context = f, .acquire = fixture_acquire, .release = fixture_release, .version = f->version};
+    return (clade_provider){
+        .context = f, .acquire = fixture_acquire, .release = fixture_release, .version = f->version};
 }
 
 /* ---- as files ---- */
@@ -135,7 +148,8 @@ static inline const char *shape_members(const clade_model_shape *s)
 static inline void write_vision_config(const char *folder, const clade_model_shape *s, const char *more)
 {
     char text[2048];
-    snprintf(text, sizeof text, "{\"architectures\": [\"CLIPVisionModelWithProjection\"], %s, \"projection_dim\": %zu%s}",
+    snprintf(text, sizeof text,
+             "{\"architectures\": [\"CLIPVisionModelWithProjection\"], %s, \"projection_dim\": %zu%s}",
              shape_members(s), s->projection, more);
     write_in(folder, "config.json", text);
 }

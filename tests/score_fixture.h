@@ -43,8 +43,8 @@ static inline clade_status tiny_acquire(void *context, const char *name, clade_t
     const uint64_t *shape;
     for (size_t i = 0; clade_model_weight(t->model, i, &known, &rank, &shape); i++)
         if (strcmp(name, known) == 0) {
-            *out = (clade_tensor){.name = known, .dtype = CLADE_F32, .rank = rank, .shape = shape, .count = 1,
-                                  .data = t->weights[i]};
+            *out = (clade_tensor){
+                .name = known, .dtype = CLADE_F32, .rank = rank, .shape = shape, .count = 1, .data = t->weights[i]};
             for (size_t k = 0; k < rank; k++)
                 out->count *= (size_t)shape[k];
             out->bytes = out->count * sizeof(float);
@@ -61,8 +61,15 @@ static inline void tiny_release(void *context, const clade_tensor *tensor)
 
 static inline void tiny_make_model(tiny *t)
 {
-    const clade_model_shape shape = {.channels = 1, .image_size = TINY_SIDE, .patch = 4, .tokens = 5, .width = 8,
-                                     .mlp = 16, .heads = 2, .blocks = 1, .projection = TINY_EMBED};
+    const clade_model_shape shape = {.channels = 1,
+                                     .image_size = TINY_SIDE,
+                                     .patch = 4,
+                                     .tokens = 5,
+                                     .width = 8,
+                                     .mlp = 16,
+                                     .heads = 2,
+                                     .blocks = 1,
+                                     .projection = TINY_EMBED};
     const char *name;
     size_t rank;
     const uint64_t *extents;
@@ -85,8 +92,8 @@ static inline void tiny_make_model(tiny *t)
 /* COUNT items of ITEM bytes each as an IDX file of RANK axes: COUNT, then sides of TINY_SIDE. */
 static inline void tiny_write_idx(const char *path, const uint8_t *data, unsigned rank, size_t count, size_t item)
 {
-    const unsigned char head[16] = {0, 0, 8, (unsigned char)rank, 0, 0, 0, (unsigned char)count, 0, 0, 0, TINY_SIDE,
-                                    0, 0, 0, TINY_SIDE};
+    const unsigned char head[16] = {0, 0, 8, (unsigned char)rank, 0, 0, 0, (unsigned char)count,
+                                    0, 0, 0, TINY_SIDE,           0, 0, 0, TINY_SIDE};
     const unsigned head_bytes = 4 + 4 * rank;
     gzFile file = gzopen(path, strstr(path, ".gz") ? "wb" : "wbT"); /* T: as it is */
     assert_non_null(file);
@@ -119,8 +126,13 @@ static inline void tiny_write_heads(const tiny *t)
         const size_t count = tiny_classes[k] * TINY_EMBED;
         for (size_t i = 0; i < count; i++)
             heads[k][i] = (float)clade_rng_normal(&rng);
-        tensors[k] = (clade_tensor){.name = tiny_names[k], .dtype = CLADE_F32, .rank = 2, .shape = shapes[k],
-                                    .count = count, .bytes = count * sizeof(float), .data = heads[k]};
+        tensors[k] = (clade_tensor){.name = tiny_names[k],
+                                    .dtype = CLADE_F32,
+                                    .rank = 2,
+                                    .shape = shapes[k],
+                                    .count = count,
+                                    .bytes = count * sizeof(float),
+                                    .data = heads[k]};
     }
     assert_ok(clade_safetensors_write(path_in(t->folder, "heads.safetensors"), tensors, 2, NULL, NULL));
 }
@@ -183,8 +195,8 @@ static inline clade_score_plan tiny_plan(clade_split split, bool rotate)
     return (clade_score_plan){.labelled_split = split,
                               .with_corrupted = true,
                               .with_unlabelled = true,
-                              .corruptions = {clade_corruption_find("gaussian_noise"), clade_corruption_find("contrast"),
-                                              clade_corruption_find("spatter")},
+                              .corruptions = {clade_corruption_find("gaussian_noise"),
+                                              clade_corruption_find("contrast"), clade_corruption_find("spatter")},
                               .severities = {5, 5, 5},
                               .n_corruptions = 3,
                               .rotate = rotate,

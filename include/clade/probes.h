@@ -2,8 +2,9 @@
  *
  * Images come from IDX (plain or gzip'd; u8, one channel: (N, H, W), or four axes (N, C, H, W)) or from a safetensors file with
  * `images` (U8, or F32 in [0, 1]; N, C, H, W) and `labels` (any integer dtype, N); then "labels" may be left out of
- * probes.json. Only the ranges that are asked for are ever read: the labels of the unlabelled split never are, and a search
- * reads nothing of the holdout split (laws; tests poison the bytes and see no change). */
+ * probes.json. A name ending in ".safetensors" is one, every other file is IDX. Only the ranges that are asked for are ever
+ * read: the labels of the unlabelled split never are, and a search reads nothing of the holdout split (laws; tests poison
+ * the bytes and see no change). */
 #ifndef CLADE_PROBES_H
 #define CLADE_PROBES_H
 

@@ -16,7 +16,8 @@ enum { CLADE_MAX_CORRUPTIONS = 16 };
 
 /* What is scored. */
 typedef struct clade_score_plan {
-    clade_split labelled_split; /* search for children in a run, holdout for the final scores */
+    clade_split labelled_split; /* search for children in a run, holdout for the final scores; unlabelled: nothing labelled
+                                   is scored, only the entropy (with_corrupted must then be false) */
     size_t labelled;            /* clean labelled items a task; 0: the whole split; more than there are: all */
     size_t corrupted;           /* corrupted labelled items a task: the first of the same split; 0: the whole split */
     size_t unlabelled;          /* items of the unlabelled split; 0: the whole split */
@@ -26,7 +27,8 @@ typedef struct clade_score_plan {
     size_t n_corruptions;
     bool rotate;                /* item i gets corruption i mod n; false: every item under every corruption */
     uint64_t seed;              /* of the corruptions' draws */
-    size_t memory;              /* bytes the kept items may take; 0: 1 GiB. CLADE_EIO says what is needed otherwise */
+    size_t memory;              /* bytes the kept items and their embeddings may take; 0: 1 GiB. CLADE_EIO says what is
+                                   needed otherwise */
 } clade_score_plan;
 
 typedef struct clade_task_score {
@@ -42,7 +44,7 @@ typedef struct clade_task_score {
 typedef struct clade_score {
     clade_task_score *tasks; /* (n_tasks), owned */
     size_t n_tasks;
-    /* Means over tasks: */
+    /* Means over the tasks that have a value; NAN when none has: */
     clade_metrics clean;                            /* items is the sum */
     double corrupted_accuracy[CLADE_MAX_CORRUPTIONS]; /* per corruption; NAN where none */
     double robustness, entropy;
@@ -53,6 +55,7 @@ typedef struct clade_score {
 typedef struct clade_scorer clade_scorer;
 
 /* Load and corrupt the items and check that images, heads and model fit (CLADE_EINCOMPATIBLE: task, found, expected).
+ * CLADE_ECONFIG for a plan that cannot be: no items at all, a severity beyond 1..5, the same corruption twice.
  * PROBES and MODEL are borrowed while the scorer lives. */
 clade_status clade_scorer_new(const clade_probes *probes, const clade_model *model, const clade_preprocess *preprocess,
                               const clade_score_plan *plan, clade_scorer **scorer) CLADE_CHECK_RESULT;
@@ -65,7 +68,9 @@ size_t clade_scorer_memory(const clade_scorer *scorer); /* bytes kept */
 clade_status clade_scorer_run(clade_scorer *scorer, const clade_provider *provider, clade_score *score) CLADE_CHECK_RESULT;
 void clade_score_fini(clade_score *score);
 
-/* JSON of a score, all numbers exact (what workers send and the ledger keeps), and back. NAN is null. */
+/* JSON of a score, all numbers exact (what workers send and the ledger keeps), and back. NAN is null. The layout is at the
+ * head of src/score/score_json.c. Law: printing what was parsed gives the same text. CLADE_EINPUT for a text that is not of
+ * these probes and this plan. */
 void clade_score_print(const clade_score *score, const clade_probes *probes, const clade_score_plan *plan, clade_text *text);
 clade_status clade_score_parse(const char *json, size_t length, const clade_probes *probes, const clade_score_plan *plan,
                                clade_score *score) CLADE_CHECK_RESULT;

@@ -1,5 +1,5 @@
-/* The benches of `clade bench [NAME]`: each measures one part of Clade against the machine's own floor, in the same run.
- * A bench is one function and one row of the table in benches.c. */
+/* The benches of `clade bench [NAME]`: each measures one part of Clade against the machine's own floor, in the same
+ * run. A bench is one function and one row of the table in benches.c. */
 #ifndef CLADE_SEARCH_COMMAND_BENCH_H
 #define CLADE_SEARCH_COMMAND_BENCH_H
 
@@ -10,8 +10,8 @@
 
 typedef struct clade_bench {
     const char *name;
-    const char *help;                /* one line */
-    clade_status (*run)(bool json);  /* prints its table, or one JSON object, to stdout */
+    const char *help;               /* one line */
+    clade_status (*run)(bool json); /* prints its table, or one JSON object, to stdout */
 } clade_bench;
 
 /* Every bench, in the order `clade bench` runs them. */

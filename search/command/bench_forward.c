@@ -1,10 +1,10 @@
 /* clade bench forward: how near a forward pass comes to the machine's rate of matrix products.
  *
- * The floor is sgemm of the BLAS Clade is linked with, 1024 x 1024 x 1024, measured between the passes, because the clock of a
- * CPU drifts. Rates are the best of several short runs, by the CPU time of the one thread that works: on a quiet machine that
- * is wall time, and on a busy one it leaves out the turns of others. FLOPs are those of the matrix products that are really
- * done: the last block computes the class token alone, so they are fewer than clade_model_flops, which is given beside them;
- * images/s needs no such care. */
+ * The floor is sgemm of the BLAS Clade is linked with, 1024 x 1024 x 1024, measured between the passes, because the
+ * clock of a CPU drifts. Rates are the best of several short runs, by the CPU time of the one thread that works: on a
+ * quiet machine that is wall time, and on a busy one it leaves out the turns of others. FLOPs are those of the matrix
+ * products that are really done: the last block computes the class token alone, so they are fewer than
+ * clade_model_flops, which is given beside them; images/s needs no such care. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,13 +28,29 @@ typedef struct bench_row {
 
 static const bench_row rows[] = {
     {"zoo 28x28x1, 6 blocks of 96",
-     {.channels = 1, .image_size = 28, .patch = 7, .tokens = 17, .width = 96, .mlp = 384, .heads = 4, .blocks = 6,
+     {.channels = 1,
+      .image_size = 28,
+      .patch = 7,
+      .tokens = 17,
+      .width = 96,
+      .mlp = 384,
+      .heads = 4,
+      .blocks = 6,
       .projection = 64},
-     256, 20},
+     256,
+     20},
     {"ViT-B/32 224x224x3",
-     {.channels = 3, .image_size = 224, .patch = 32, .tokens = 50, .width = 768, .mlp = 3072, .heads = 12, .blocks = 12,
+     {.channels = 3,
+      .image_size = 224,
+      .patch = 32,
+      .tokens = 50,
+      .width = 768,
+      .mlp = 3072,
+      .heads = 12,
+      .blocks = 12,
       .projection = 512},
-     16, 5},
+     16,
+     5},
 };
 
 enum { N_ROWS = sizeof rows / sizeof rows[0], SGEMM_SIDE = 1024 };
@@ -68,8 +84,13 @@ static clade_status acquire(void *context, const char *name, clade_tensor *out)
     for (size_t i = 0; clade_model_weight(self->model, i, &known, &rank, &shape); i++)
         if (strcmp(known, name) == 0) {
             const size_t count = elements_of(rank, shape);
-            *out = (clade_tensor){.name = known, .dtype = CLADE_F32, .rank = rank, .shape = shape, .count = count,
-                                  .bytes = count * sizeof(float), .data = self->values};
+            *out = (clade_tensor){.name = known,
+                                  .dtype = CLADE_F32,
+                                  .rank = rank,
+                                  .shape = shape,
+                                  .count = count,
+                                  .bytes = count * sizeof(float),
+                                  .data = self->values};
             return CLADE_OK;
         }
     return clade_fail(CLADE_EEVAL, "tensor \"%s\" is missing", name);
@@ -110,7 +131,8 @@ static double thread_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* FLOPs of the products that are left of the last block without those of all but the class token: q, attention, out, MLP. */
+/* FLOPs of the products that are left of the last block without those of all but the class token: q, attention, out,
+ * MLP. */
 static double flops_done(const clade_model *model)
 {
     const clade_model_shape s = clade_model_shape_of(model);
@@ -135,8 +157,8 @@ static clade_status measure_sgemm(double *best)
     return has_memory ? CLADE_OK : clade_fail_memory(3 * n * n * sizeof(float), "the matrices of a bench");
 }
 
-static clade_status time_runs(const bench_row *row, clade_forward *forward, clade_provider *provider, const float *pixels,
-                              float *embeds, bench_result *result)
+static clade_status time_runs(const bench_row *row, clade_forward *forward, clade_provider *provider,
+                              const float *pixels, float *embeds, bench_result *result)
 {
     double best = INFINITY, best_packing = INFINITY;
     for (int run = 0; run < row->runs; run++) {
@@ -226,10 +248,10 @@ static void print_json(const bench_result *results, double sgemm, clade_text *te
 
 static void print_table(const bench_result *results, double sgemm, clade_text *text)
 {
-    clade_text_append(text, "forward: one thread, %s kernels; sgemm %d^3: %.1f GFLOP/s (%s)\n", clade_kernels_best()->name,
-                      SGEMM_SIDE, sgemm * 1e-9, clade_blas_config());
-    clade_text_append(text, "%-30s %10s %9s %9s %14s %16s %11s\n", "model", "images/s", "GFLOP/s", "of sgemm", "MFLOP/image",
-                      "(of a full pass)", "packing ms");
+    clade_text_append(text, "forward: one thread, %s kernels; sgemm %d^3: %.1f GFLOP/s (%s)\n",
+                      clade_kernels_best()->name, SGEMM_SIDE, sgemm * 1e-9, clade_blas_config());
+    clade_text_append(text, "%-30s %10s %9s %9s %14s %16s %11s\n", "model", "images/s", "GFLOP/s", "of sgemm",
+                      "MFLOP/image", "(of a full pass)", "packing ms");
     for (size_t i = 0; i < N_ROWS; i++) {
         const bench_result *r = &results[i];
         const double rate = r->images_per_second * r->flops_done;

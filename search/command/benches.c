@@ -5,7 +5,8 @@
 
 static const clade_bench benches[] = {
     {"forward", "forward passes on one thread: images/s, GFLOP/s, share of sgemm", clade_bench_forward},
-    {"search", "search algorithms on problems with known answers: hypervolume, microseconds a child", clade_bench_search},
+    {"search", "search algorithms on problems with known answers: hypervolume, microseconds a child",
+     clade_bench_search},
 };
 
 const clade_bench *clade_benches(size_t *count)

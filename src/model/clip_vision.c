@@ -5,7 +5,8 @@
 
 static const clade_weight_row hugging_face[] = {
     {CLADE_CLASS_TOKEN, "vision_model.embeddings.class_embedding", {CLADE_OF_D}},
-    {CLADE_PATCH_WEIGHT, "vision_model.embeddings.patch_embedding.weight",
+    {CLADE_PATCH_WEIGHT,
+     "vision_model.embeddings.patch_embedding.weight",
      {CLADE_OF_D, CLADE_OF_C, CLADE_OF_PATCH, CLADE_OF_PATCH}},
     {CLADE_POSITIONS, "vision_model.embeddings.position_embedding.weight", {CLADE_OF_T, CLADE_OF_D}},
     {CLADE_PRE_GAMMA, "vision_model.pre_layrnorm.weight", {CLADE_OF_D}}, /* spelt so */
@@ -85,7 +86,8 @@ const clade_vision_family clade_clip_vision = {
     .traits = {.name = "clip_vision",
                .title = "CLIP vision transformer with projection (Hugging Face and OpenCLIP names)",
                .architectures = "CLIPVisionModelWithProjection, CLIPModel",
-               .source = "Radford et al. 2021, arXiv:2103.00020; transformers modeling_clip.py; open_clip transformer.py"},
+               .source =
+                   "Radford et al. 2021, arXiv:2103.00020; transformers modeling_clip.py; open_clip transformer.py"},
     .architectures = architectures,
     .n_architectures = COUNT(architectures),
     .sizes = sizes,

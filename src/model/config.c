@@ -17,7 +17,8 @@ static void set_size(clade_model_shape *shape, const clade_size_key *key, size_t
 }
 
 /* The architecture of FAMILY that the config names, or NULL. */
-static const clade_architecture *architecture_in(const clade_vision_family *family, const char *name, bool is_model_type)
+static const clade_architecture *architecture_in(const clade_vision_family *family, const char *name,
+                                                 bool is_model_type)
 {
     for (size_t i = 0; i < family->n_architectures; i++) {
         const clade_architecture *architecture = &family->architectures[i];
@@ -32,8 +33,9 @@ static clade_status unknown_architecture(const clade_json *config, const char *k
     clade_text known = {0};
     for (size_t i = 0; clade_vision_family_at(i) != NULL; i++)
         clade_text_append(&known, "%s%s", i == 0 ? "" : ", ", clade_vision_family_at(i)->traits.architectures);
-    const clade_status status = clade_fail(CLADE_EINCOMPATIBLE, "%s: %s: found \"%s\", which Clade cannot run; it can run %s",
-                                           clade_json_file(config), key, name, clade_text_get(&known));
+    const clade_status status =
+        clade_fail(CLADE_EINCOMPATIBLE, "%s: %s: found \"%s\", which Clade cannot run; it can run %s",
+                   clade_json_file(config), key, name, clade_text_get(&known));
     clade_text_free(&known);
     return status;
 }
@@ -134,9 +136,9 @@ static size_t open_clip_size(const clade_json_at *in, const char *key, size_t de
 /* CLIPVisionCfg has variants of the tower with other tensors or ops; none of them may be switched on. */
 static clade_status check_open_clip_variant(const clade_json *config, const clade_json_at *vision)
 {
-    static const char *const variants[] = {"timm_model_name", "attentional_pool", "no_ln_pre",   "final_ln_after_pool",
-                                           "pool_type",       "ls_init_value",    "act_kwargs", "norm_kwargs",
-                                           "block_type"};
+    static const char *const variants[] = {"timm_model_name",     "attentional_pool", "no_ln_pre",
+                                           "final_ln_after_pool", "pool_type",        "ls_init_value",
+                                           "act_kwargs",          "norm_kwargs",      "block_type"};
     for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
         const clade_json_at at = clade_json_member(vision, variants[i]);
         const clade_json_kind kind = clade_json_kind_of(&at);
@@ -152,8 +154,8 @@ static clade_status check_open_clip_variant(const clade_json *config, const clad
 }
 
 /* open_clip model.py: the tower whose tensors are those of the OpenCLIP layout. */
-static clade_status read_open_clip(const clade_json *config, const clade_checkpoint *checkpoint, struct clade_model *model,
-                                   clade_problems *problems)
+static clade_status read_open_clip(const clade_json *config, const clade_checkpoint *checkpoint,
+                                   struct clade_model *model, clade_problems *problems)
 {
     const clade_json_at root = clade_json_root(config), cfg = clade_json_member(&root, "model_cfg");
     const clade_json_at vision = clade_json_member(&cfg, "vision_cfg"), quick = clade_json_member(&cfg, "quick_gelu");
@@ -193,8 +195,10 @@ static clade_status read_open_clip_file(const clade_checkpoint *checkpoint, stru
     clade_json *config = NULL;
     clade_status status = CLADE_OK;
     if (!clade_path_exists(path))
-        status = clade_fail(CLADE_EINPUT, "%s: found neither config.json nor open_clip_config.json, which say what the "
-                            "model is", folder);
+        status = clade_fail(CLADE_EINPUT,
+                            "%s: found neither config.json nor open_clip_config.json, which say what the "
+                            "model is",
+                            folder);
     else
         status = clade_json_read(path, CLADE_EINPUT, &config);
     if (status == CLADE_OK)
@@ -208,9 +212,11 @@ static clade_status read_open_clip_file(const clade_checkpoint *checkpoint, stru
 static void check_shape(const char *file, clade_model_shape *shape, clade_problems *problems)
 {
     if (shape->heads == 0 || shape->width % shape->heads != 0)
-        clade_problem(problems, "%s: found width %zu and %zu heads, expected a multiple", file, shape->width, shape->heads);
+        clade_problem(problems, "%s: found width %zu and %zu heads, expected a multiple", file, shape->width,
+                      shape->heads);
     if (shape->image_size < shape->patch)
-        clade_problem(problems, "%s: found patches of %zu pixels in images of %zu", file, shape->patch, shape->image_size);
+        clade_problem(problems, "%s: found patches of %zu pixels in images of %zu", file, shape->patch,
+                      shape->image_size);
     const size_t side = shape->image_size / shape->patch; /* a rest of pixels is not seen, as in the convolution */
     shape->tokens = 1 + side * side;
 }
@@ -253,7 +259,8 @@ clade_status clade_architecture_read(const clade_checkpoint *checkpoint, struct 
         status = read_open_clip_file(checkpoint, model, &problems);
     }
     if (status == CLADE_OK && problems.count == 0)
-        check_shape(config != NULL ? clade_json_file(config) : clade_checkpoint_path(checkpoint), &model->shape, &problems);
+        check_shape(config != NULL ? clade_json_file(config) : clade_checkpoint_path(checkpoint), &model->shape,
+                    &problems);
     const clade_status found = clade_problems_end(&problems, CLADE_EINPUT);
     return status != CLADE_OK ? status : found;
 }

@@ -5,9 +5,10 @@
  *   x  += fc2(activation(fc1(norm2(x))))
  *   image_embeds = W_projection post_norm(x[class])
  *
- * Activations are (token, feature, lane), see lanes.h. The MLP's hidden state is made and used up some features at a time, so
- * that it stays in the cache and each weight is fetched once per batch of images. In the last block only the class token
- * goes on after attention, unless the caller wants the last hidden state: that is all that image_embeds depends on. */
+ * Activations are (token, feature, lane), see lanes.h. The MLP's hidden state is made and used up some features at a
+ * time, so that it stays in the cache and each weight is fetched once per batch of images. In the last block only the
+ * class token goes on after attention, unless the caller wants the last hidden state: that is all that image_embeds
+ * depends on. */
 #include <math.h>
 #include <string.h>
 
@@ -21,16 +22,16 @@ struct clade_forward {
     const clade_model *model; /* borrowed */
     const clade_lanes *lanes;
     clade_packed packed;
-    float *storage;           /* owned; the buffers below lie in it. Shapes (tokens, features, lanes): */
-    float *x;                 /* (T, Dp); Dp and Pp are D and P rounded up to whole panels */
-    float *qkv;               /* (T, 3 Dp) */
-    float *normed;            /* (T, Dp) */
-    float *wide;              /* (T, slice): some features of the MLP's hidden state; or the pixels of some patches */
-    float *scores;            /* as clade_attention wants it */
-    float *embeds;            /* (1, Pp) */
+    float *storage; /* owned; the buffers below lie in it. Shapes (tokens, features, lanes): */
+    float *x;       /* (T, Dp); Dp and Pp are D and P rounded up to whole panels */
+    float *qkv;     /* (T, 3 Dp) */
+    float *normed;  /* (T, Dp) */
+    float *wide;    /* (T, slice): some features of the MLP's hidden state; or the pixels of some patches */
+    float *scores;  /* as clade_attention wants it */
+    float *embeds;  /* (1, Pp) */
     size_t x_stride, qkv_stride; /* floats from token to token */
-    size_t slice;             /* features of the hidden state at a time, whole panels of them */
-    size_t wide_floats;       /* room in wide */
+    size_t slice;                /* features of the hidden state at a time, whole panels of them */
+    size_t wide_floats;          /* room in wide */
 };
 
 /* ---- room ---- */
@@ -65,12 +66,9 @@ static clade_status take_room(clade_forward *forward)
     forward->qkv_stride = 3 * forward->x_stride;
     forward->slice = slice_of(s->tokens, s->mlp, lanes, panel);
     forward->wide_floats = larger(s->tokens * forward->slice, pixels) * lanes;
-    const size_t sizes[] = {s->tokens * forward->x_stride,
-                            s->tokens * forward->qkv_stride,
-                            s->tokens * forward->x_stride,
-                            forward->wide_floats,
-                            CLADE_QUERY_BLOCK * s->tokens * lanes,
-                            rounded(s->projection, panel) * lanes};
+    const size_t sizes[] = {s->tokens * forward->x_stride,         s->tokens * forward->qkv_stride,
+                            s->tokens * forward->x_stride,         forward->wide_floats,
+                            CLADE_QUERY_BLOCK * s->tokens * lanes, rounded(s->projection, panel) * lanes};
     float **const buffers[] = {&forward->x,    &forward->qkv,    &forward->normed,
                                &forward->wide, &forward->scores, &forward->embeds};
     size_t total = 0;
@@ -267,8 +265,8 @@ clade_status clade_forward_run(clade_forward *forward, const clade_provider *pro
     const clade_kernels *kernels = clade_kernels_best();
     const size_t bad = kernels->first_nonfinite(n * P, image_embeds);
     if (bad < n * P)
-        return clade_fail(CLADE_EEVAL, "image %zu: found %g as number %zu of its embedding, expected finite numbers", bad / P,
-                          (double)image_embeds[bad], bad % P);
+        return clade_fail(CLADE_EEVAL, "image %zu: found %g as number %zu of its embedding, expected finite numbers",
+                          bad / P, (double)image_embeds[bad], bad % P);
     const size_t bad_hidden = last_hidden == NULL ? 0 : kernels->first_nonfinite(n * hidden, last_hidden);
     if (last_hidden != NULL && bad_hidden < n * hidden)
         return clade_fail(CLADE_EEVAL, "image %zu: found %g in its last hidden state, expected finite numbers",

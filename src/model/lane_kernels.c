@@ -40,17 +40,19 @@ INLINE void panel_times_tokens(size_t tokens, const clade_linear *w, size_t pane
             store(y + t * y_stride + r * LANES, sums[r][t]);
 }
 
-/* The activation in place on COUNT vectors that have just been stored: reading them back costs less than spilling sums. */
+/* The activation in place, on COUNT vectors that were stored just now: reading them back costs less than spilling. */
 static void activate(size_t count, float *y, clade_epilogue epilogue)
 {
-    for (size_t i = 0; i < count && epilogue == CLADE_QUICK_GELU; i++)
-        store(y + i * LANES, quick_gelu_of(load(y + i * LANES)));
-    for (size_t i = 0; i < count && epilogue == CLADE_GELU; i++)
-        store(y + i * LANES, gelu_of(load(y + i * LANES)));
+    if (epilogue == CLADE_QUICK_GELU)
+        for (size_t i = 0; i < count; i++)
+            store(y + i * LANES, quick_gelu_of(load(y + i * LANES)));
+    else if (epilogue == CLADE_GELU)
+        for (size_t i = 0; i < count; i++)
+            store(y + i * LANES, gelu_of(load(y + i * LANES)));
 }
 
-/* Goto and van de Geijn 2008, the part that matters when the weights are packed beforehand: a chunk of panels stays in the
- * second-level cache while all tokens pass by in pairs, each pair staying in the first-level cache for the whole chunk. */
+/* Goto and van de Geijn 2008, the part that matters when the weights are packed beforehand: a chunk of panels stays in
+ * the second-level cache while all tokens pass by in pairs, each pair staying near for the whole chunk. */
 static void linear(const clade_linear *w, size_t tokens, const float *x, size_t x_stride, float *y, size_t y_stride,
                    clade_epilogue epilogue)
 {
@@ -62,10 +64,11 @@ static void linear(const clade_linear *w, size_t tokens, const float *x, size_t 
             const float *x_t = x + t * x_stride;
             float *y_t = y + t * y_stride;
             const size_t pair = t + 2 <= tokens ? 2 : 1;
-            for (size_t panel = first; panel < last && pair == 2; panel++)
-                panel_times_tokens(2, w, panel, x_t, x_stride, y_t, y_stride, add);
-            for (size_t panel = first; panel < last && pair == 1; panel++)
-                panel_times_tokens(1, w, panel, x_t, x_stride, y_t, y_stride, add);
+            for (size_t panel = first; panel < last; panel++)
+                if (pair == 2)
+                    panel_times_tokens(2, w, panel, x_t, x_stride, y_t, y_stride, add);
+                else
+                    panel_times_tokens(1, w, panel, x_t, x_stride, y_t, y_stride, add);
             for (size_t i = 0; i < pair; i++)
                 activate((last - first) * PANEL, y_t + i * y_stride + first * PANEL * LANES, epilogue);
         }

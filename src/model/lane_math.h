@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* PANEL x TOKENS vectors of sums fill the registers of a matrix product, ROWS x COLUMNS those of an attention product. */
+/* PANEL x TOKENS vectors of sums fill the registers of a matrix product, ROWS x COLUMNS those of an attention product.
+ */
 #if defined(__AVX512F__)
 #include <immintrin.h>
 enum { LANES = 16, PANEL = 12, ROWS = 4, COLUMNS = 4 };
@@ -21,16 +22,17 @@ enum { LANES = 4, PANEL = 6, ROWS = 2, COLUMNS = 4 };
 #endif
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
+typedef vec vec_in_memory __attribute__((may_alias)); /* a buffer is an array of float */
 typedef int32_t ivec __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 static inline vec load(const float *x)
 {
-    return *(const vec *)(const void *)x;
+    return *(const vec_in_memory *)(const void *)x;
 }
 
 static inline void store(float *x, vec a)
 {
-    *(vec *)(void *)x = a;
+    *(vec_in_memory *)(void *)x = a;
 }
 
 static inline vec spread(float a)

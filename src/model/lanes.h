@@ -1,11 +1,12 @@
 /* The forward pass, sixteen images at a time: one image per vector lane.
  *
- * Every activation is stored as (token, feature, lane): one vector holds the same number of `lanes` different images. So
- * no loop ever adds across a vector: layer norm, softmax and attention run at full width whatever the model's sizes (17
- * tokens, 24-wide heads), nothing is transposed between ops, every stream is sequential, and the matrix product reads its
- * activations unpacked. Lanes never meet, hence an image's result cannot depend on its neighbours, its place or N.
- * The alternative, (image, token, feature) with BLAS for the products, was measured: BLAS itself is as fast as the product
- * here, but everything between its calls is slower. The price: a group of images is never smaller than the lanes.
+ * Every activation is stored as (token, feature, lane): one vector holds the same number of `lanes` different images.
+ * So no loop ever adds across a vector: layer norm, softmax and attention run at full width whatever the model's sizes
+ * (17 tokens, 24-wide heads), nothing is transposed between ops, every stream is sequential, and the matrix product
+ * reads its activations unpacked. Lanes never meet, hence an image's result cannot depend on its neighbours, its place
+ * or N. The alternative, (image, token, feature) with BLAS for the products, was measured: BLAS itself is as fast as
+ * the product here, but everything between its calls is slower. The price: a group of images is never smaller than the
+ * lanes.
  *
  * lane_kernels.c is compiled once per instruction set, each giving one const table. Sums run in one fixed order with
  * fused multiply-add, so the AVX2 and AVX-512 tables give the same bits; a CPU without FMA rounds twice and differs.
@@ -43,14 +44,14 @@ typedef struct clade_norm {
 
 /* softmax(scale * q k^T) v per head. Head h is features h * head_width .. of q, k and v. */
 typedef struct clade_attention {
-    size_t tokens;         /* keys and values */
-    size_t queries;        /* the first `queries` tokens ask; <= tokens */
+    size_t tokens;  /* keys and values */
+    size_t queries; /* the first `queries` tokens ask; <= tokens */
     size_t heads, head_width;
     float scale;
-    float *q;              /* (queries, heads * head_width, lanes), overwritten by the result */
-    const float *k, *v;    /* (tokens, heads * head_width, lanes) */
-    size_t stride;         /* of q, k and v */
-    float *scores;         /* scratch: CLADE_QUERY_BLOCK * tokens * lanes floats */
+    float *q;           /* (queries, heads * head_width, lanes), overwritten by the result */
+    const float *k, *v; /* (tokens, heads * head_width, lanes) */
+    size_t stride;      /* of q, k and v */
+    float *scores;      /* scratch: CLADE_QUERY_BLOCK * tokens * lanes floats */
 } clade_attention;
 
 enum { CLADE_QUERY_BLOCK = 8 };

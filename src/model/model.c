@@ -24,14 +24,22 @@ const clade_family_traits *clade_model_families(size_t *count)
 static uint64_t extent_of(const clade_model_shape *shape, clade_extent extent)
 {
     switch (extent) {
-    case CLADE_OF_C: return shape->channels;
-    case CLADE_OF_PATCH: return shape->patch;
-    case CLADE_OF_T: return shape->tokens;
-    case CLADE_OF_D: return shape->width;
-    case CLADE_OF_3D: return 3 * shape->width;
-    case CLADE_OF_F: return shape->mlp;
-    case CLADE_OF_P: return shape->projection;
-    case CLADE_NONE: break;
+    case CLADE_OF_C:
+        return shape->channels;
+    case CLADE_OF_PATCH:
+        return shape->patch;
+    case CLADE_OF_T:
+        return shape->tokens;
+    case CLADE_OF_D:
+        return shape->width;
+    case CLADE_OF_3D:
+        return 3 * shape->width;
+    case CLADE_OF_F:
+        return shape->mlp;
+    case CLADE_OF_P:
+        return shape->projection;
+    case CLADE_NONE:
+        break;
     }
     return 0;
 }
@@ -107,8 +115,8 @@ static void check_tensor(const clade_checkpoint *checkpoint, const clade_model_t
 }
 
 /* A block more in the file than in the config means that one of them is not of this model. */
-static void check_no_more_blocks(const clade_checkpoint *checkpoint, const clade_model *model, const clade_layout *layout,
-                                 clade_problems *problems)
+static void check_no_more_blocks(const clade_checkpoint *checkpoint, const clade_model *model,
+                                 const clade_layout *layout, clade_problems *problems)
 {
     char name[NAME_BYTES];
     for (size_t i = 0; i < layout->n_rows; i++) {
@@ -123,7 +131,8 @@ static void check_no_more_blocks(const clade_checkpoint *checkpoint, const clade
     }
 }
 
-static clade_status check_tensors(const clade_checkpoint *checkpoint, const clade_model *model, const clade_layout *layout)
+static clade_status check_tensors(const clade_checkpoint *checkpoint, const clade_model *model,
+                                  const clade_layout *layout)
 {
     clade_problems problems = {0};
     size_t i = 0;
@@ -146,8 +155,9 @@ clade_status clade_model_open(const clade_checkpoint *checkpoint, clade_model **
     clade_status status = clade_architecture_read(checkpoint, opened, &layout);
     /* Nothing is allocated for blocks that the file cannot hold. */
     if (status == CLADE_OK && opened->shape.blocks > clade_checkpoint_count(checkpoint))
-        status = clade_fail(CLADE_EINPUT, "%s: found %zu tensors, expected those of %zu blocks",
-                            clade_checkpoint_path(checkpoint), clade_checkpoint_count(checkpoint), opened->shape.blocks);
+        status =
+            clade_fail(CLADE_EINPUT, "%s: found %zu tensors, expected those of %zu blocks",
+                       clade_checkpoint_path(checkpoint), clade_checkpoint_count(checkpoint), opened->shape.blocks);
     if (status == CLADE_OK)
         status = list_tensors(opened, layout);
     if (status == CLADE_OK)
@@ -166,13 +176,15 @@ clade_status clade_model_from_shape(const clade_model_shape *shape, clade_model 
     const size_t side = shape->patch == 0 ? 0 : shape->image_size / shape->patch;
     if (side == 0 || shape->tokens != 1 + side * side || shape->heads == 0 || shape->width % shape->heads != 0 ||
         shape->width == 0 || shape->channels == 0 || shape->mlp == 0 || shape->blocks == 0 || shape->projection == 0)
-        return clade_fail(CLADE_EINTERNAL, "a model of width %zu, %zu heads, %zu tokens for images of %zu and patches of "
-                          "%zu pixels: the dimensions contradict each other", shape->width, shape->heads, shape->tokens,
-                          shape->image_size, shape->patch);
+        return clade_fail(CLADE_EINTERNAL,
+                          "a model of width %zu, %zu heads, %zu tokens for images of %zu and patches of "
+                          "%zu pixels: the dimensions contradict each other",
+                          shape->width, shape->heads, shape->tokens, shape->image_size, shape->patch);
     clade_model *made = clade_calloc(1, sizeof *made);
     if (made == NULL)
         return clade_fail_memory(sizeof *made, "a model");
-    *made = (clade_model){.family = &clade_clip_vision, .shape = *shape,
+    *made = (clade_model){.family = &clade_clip_vision,
+                          .shape = *shape,
                           .activation = clade_clip_vision.activations[0].epilogue,
                           .eps = (float)clade_clip_vision.default_eps};
     const clade_status status = list_tensors(made, &clade_clip_vision.layouts[0]);

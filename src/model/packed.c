@@ -117,72 +117,91 @@ static void put_weights(clade_packed *packed, const clade_linear *linear, const 
     }
 }
 
-static void put_rows(clade_packed *packed, const clade_linear *linear, const float *from)
-{
-    put_weights(packed, linear, from, linear->k, 1);
-}
+/* Where the tensor of a role goes. One with q, k and v in it goes to three places, a third of its rows to each. */
+typedef enum part { PART_GAMMA, PART_BETA, PART_WEIGHT, PART_TRANSPOSED, PART_BIAS } part;
 
-static void put_bias(clade_packed *packed, const clade_linear *linear, const float *from)
-{
-    put_vector(packed, linear->bias, from, linear->n);
-}
+typedef struct place {
+    clade_role role;
+    part part;
+    bool in_block; /* OFFSET is in clade_packed_block, else in clade_packed */
+    size_t offset;
+    size_t third; /* 0, 1 or 2; 0 for a whole tensor */
+} place;
 
-static void put_block_tensor(clade_packed *packed, const clade_model_tensor *tensor, const float *from)
+#define IN_MODEL(member) false, offsetof(clade_packed, member)
+#define IN_BLOCK(member) true, offsetof(clade_packed_block, member)
+
+static const place places[] = {
+    {CLADE_PATCH_WEIGHT, PART_WEIGHT, IN_MODEL(patch), 0},
+    {CLADE_PRE_GAMMA, PART_GAMMA, IN_MODEL(pre), 0},
+    {CLADE_PRE_BETA, PART_BETA, IN_MODEL(pre), 0},
+    {CLADE_NORM1_GAMMA, PART_GAMMA, IN_BLOCK(norm1), 0},
+    {CLADE_NORM1_BETA, PART_BETA, IN_BLOCK(norm1), 0},
+    {CLADE_Q_WEIGHT, PART_WEIGHT, IN_BLOCK(q), 0},
+    {CLADE_Q_BIAS, PART_BIAS, IN_BLOCK(q), 0},
+    {CLADE_K_WEIGHT, PART_WEIGHT, IN_BLOCK(k), 0},
+    {CLADE_K_BIAS, PART_BIAS, IN_BLOCK(k), 0},
+    {CLADE_V_WEIGHT, PART_WEIGHT, IN_BLOCK(v), 0},
+    {CLADE_V_BIAS, PART_BIAS, IN_BLOCK(v), 0},
+    {CLADE_QKV_WEIGHT, PART_WEIGHT, IN_BLOCK(q), 0},
+    {CLADE_QKV_WEIGHT, PART_WEIGHT, IN_BLOCK(k), 1},
+    {CLADE_QKV_WEIGHT, PART_WEIGHT, IN_BLOCK(v), 2},
+    {CLADE_QKV_BIAS, PART_BIAS, IN_BLOCK(q), 0},
+    {CLADE_QKV_BIAS, PART_BIAS, IN_BLOCK(k), 1},
+    {CLADE_QKV_BIAS, PART_BIAS, IN_BLOCK(v), 2},
+    {CLADE_OUT_WEIGHT, PART_WEIGHT, IN_BLOCK(out), 0},
+    {CLADE_OUT_BIAS, PART_BIAS, IN_BLOCK(out), 0},
+    {CLADE_NORM2_GAMMA, PART_GAMMA, IN_BLOCK(norm2), 0},
+    {CLADE_NORM2_BETA, PART_BETA, IN_BLOCK(norm2), 0},
+    {CLADE_FC1_WEIGHT, PART_WEIGHT, IN_BLOCK(fc1), 0},
+    {CLADE_FC1_BIAS, PART_BIAS, IN_BLOCK(fc1), 0},
+    {CLADE_FC2_WEIGHT, PART_WEIGHT, IN_BLOCK(fc2), 0},
+    {CLADE_FC2_BIAS, PART_BIAS, IN_BLOCK(fc2), 0},
+    {CLADE_POST_GAMMA, PART_GAMMA, IN_MODEL(post), 0},
+    {CLADE_POST_BETA, PART_BETA, IN_MODEL(post), 0},
+    {CLADE_PROJECTION, PART_WEIGHT, IN_MODEL(projection), 0},
+    {CLADE_PROJECTION_TRANSPOSED, PART_TRANSPOSED, IN_MODEL(projection), 0},
+};
+
+static void put_at(clade_packed *packed, const place *to, size_t block, const float *from)
 {
-    const clade_packed_block *b = &packed->blocks[tensor->block];
-    const clade_linear *const qkv[] = {&b->q, &b->k, &b->v};
-    const size_t D = packed->model->shape.width;
-    switch (tensor->role) {
-    case CLADE_NORM1_GAMMA: put_vector(packed, b->norm1.gamma, from, D); break;
-    case CLADE_NORM1_BETA: put_vector(packed, b->norm1.beta, from, D); break;
-    case CLADE_Q_WEIGHT: put_rows(packed, &b->q, from); break;
-    case CLADE_Q_BIAS: put_bias(packed, &b->q, from); break;
-    case CLADE_K_WEIGHT: put_rows(packed, &b->k, from); break;
-    case CLADE_K_BIAS: put_bias(packed, &b->k, from); break;
-    case CLADE_V_WEIGHT: put_rows(packed, &b->v, from); break;
-    case CLADE_V_BIAS: put_bias(packed, &b->v, from); break;
-    case CLADE_QKV_WEIGHT:
-        for (size_t i = 0; i < 3; i++)
-            put_rows(packed, qkv[i], from + i * D * D);
+    const char *base = to->in_block ? (const char *)&packed->blocks[block] : (const char *)packed;
+    const clade_norm *norm = (const clade_norm *)(const void *)(base + to->offset);
+    const clade_linear *linear = (const clade_linear *)(const void *)(base + to->offset);
+    switch (to->part) {
+    case PART_GAMMA:
+        put_vector(packed, norm->gamma, from, norm->width);
         break;
-    case CLADE_QKV_BIAS:
-        for (size_t i = 0; i < 3; i++)
-            put_bias(packed, qkv[i], from + i * D);
+    case PART_BETA:
+        put_vector(packed, norm->beta, from, norm->width);
         break;
-    case CLADE_OUT_WEIGHT: put_rows(packed, &b->out, from); break;
-    case CLADE_OUT_BIAS: put_bias(packed, &b->out, from); break;
-    case CLADE_NORM2_GAMMA: put_vector(packed, b->norm2.gamma, from, D); break;
-    case CLADE_NORM2_BETA: put_vector(packed, b->norm2.beta, from, D); break;
-    case CLADE_FC1_WEIGHT: put_rows(packed, &b->fc1, from); break;
-    case CLADE_FC1_BIAS: put_bias(packed, &b->fc1, from); break;
-    case CLADE_FC2_WEIGHT: put_rows(packed, &b->fc2, from); break;
-    case CLADE_FC2_BIAS: put_bias(packed, &b->fc2, from); break;
-    default: break; /* put_tensor has the others */
+    case PART_WEIGHT:
+        put_weights(packed, linear, from + to->third * linear->n * linear->k, linear->k, 1);
+        break;
+    case PART_TRANSPOSED:
+        put_weights(packed, linear, from, 1, linear->n);
+        break;
+    case PART_BIAS:
+        put_vector(packed, linear->bias, from + to->third * linear->n, linear->n);
+        break;
     }
+}
+
+/* The class token is added to the first row of the positions, whichever of the two comes first. */
+static void add_to_positions(clade_packed *packed, const float *from, size_t count)
+{
+    float *positions = writable(packed, packed->positions);
+    for (size_t i = 0; i < count; i++)
+        positions[i] += from[i];
 }
 
 static void put_tensor(clade_packed *packed, const clade_model_tensor *tensor, const float *from)
 {
-    const size_t D = packed->model->shape.width, P = packed->model->shape.projection;
-    float *first = writable(packed, packed->positions);
-    switch (tensor->role) {
-    case CLADE_POSITIONS: /* listed after the class token in every layout, so it may not overwrite it */
-        for (size_t i = 0; i < tensor->count; i++)
-            first[i] += from[i];
-        break;
-    case CLADE_CLASS_TOKEN:
-        for (size_t d = 0; d < D; d++)
-            first[d] += from[d];
-        break;
-    case CLADE_PATCH_WEIGHT: put_rows(packed, &packed->patch, from); break;
-    case CLADE_PRE_GAMMA: put_vector(packed, packed->pre.gamma, from, D); break;
-    case CLADE_PRE_BETA: put_vector(packed, packed->pre.beta, from, D); break;
-    case CLADE_POST_GAMMA: put_vector(packed, packed->post.gamma, from, D); break;
-    case CLADE_POST_BETA: put_vector(packed, packed->post.beta, from, D); break;
-    case CLADE_PROJECTION: put_rows(packed, &packed->projection, from); break;
-    case CLADE_PROJECTION_TRANSPOSED: put_weights(packed, &packed->projection, from, 1, P); break;
-    default: put_block_tensor(packed, tensor, from); break;
-    }
+    if (tensor->role == CLADE_POSITIONS || tensor->role == CLADE_CLASS_TOKEN)
+        add_to_positions(packed, from, tensor->count);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (places[i].role == tensor->role)
+            put_at(packed, &places[i], tensor->block, from);
 }
 
 clade_status clade_packed_update(clade_packed *packed, const clade_provider *provider)
@@ -201,8 +220,8 @@ clade_status clade_packed_update(clade_packed *packed, const clade_provider *pro
             put_tensor(packed, want, found.data);
         provider->release(provider->context, &found);
         if (!fits)
-            return clade_fail(CLADE_EEVAL, "tensor \"%s\": found %zu elements, expected %zu of F32", want->name, found.count,
-                              want->count);
+            return clade_fail(CLADE_EEVAL, "tensor \"%s\": found %zu elements, expected %zu of F32", want->name,
+                              found.count, want->count);
     }
     packed->source = provider->context;
     packed->version = provider->version;

@@ -16,8 +16,9 @@ static const float clip_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
 static clade_status use_defaults(const char *folder, size_t channels, clade_preprocess *out)
 {
     if (channels != 1 && channels != 3)
-        return clade_fail(CLADE_EINPUT, "%s: found no preprocessor_config.json, expected one for images of %zu channels",
-                          folder, channels);
+        return clade_fail(CLADE_EINPUT,
+                          "%s: found no preprocessor_config.json, expected one for images of %zu channels", folder,
+                          channels);
     for (size_t c = 0; c < channels; c++) {
         out->mean[c] = channels == 1 ? 0.5f : clip_mean[c];
         out->std[c] = channels == 1 ? 0.5f : clip_std[c];
@@ -43,7 +44,8 @@ static void read_channels(const clade_json_at *in, const char *key, double low, 
     if (clade_json_kind_of(&at) == CLADE_JSON_ABSENT || !clade_json_is(&at, problems, CLADE_JSON_ARRAY))
         return;
     if (clade_json_size(&at) != channels) {
-        clade_json_problem(&at, problems, "found %zu numbers, expected %zu, one per channel", clade_json_size(&at), channels);
+        clade_json_problem(&at, problems, "found %zu numbers, expected %zu, one per channel", clade_json_size(&at),
+                           channels);
         return;
     }
     for (size_t c = 0; c < channels; c++) {

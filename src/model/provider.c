@@ -65,8 +65,8 @@ clade_status clade_checkpoint_provider_open(clade_checkpoint *checkpoint, clade_
     if (self == NULL)
         return clade_fail_memory(sizeof *self, "a provider of weights");
     self->checkpoint = checkpoint;
-    *provider = (clade_provider){.context = self, .acquire = acquire, .release = release,
-                                 .version = version_of(checkpoint)};
+    *provider =
+        (clade_provider){.context = self, .acquire = acquire, .release = release, .version = version_of(checkpoint)};
     return CLADE_OK;
 }
 

@@ -23,7 +23,8 @@ static void gaussian_kernel(size_t radius, double sigma, double *k)
         k[i] /= sum;
 }
 
-/* out[line, x] = sum_i k_i in[line, clamp(x + i - radius)] over lines of LENGTH elements STEP apart; lines are NEXT apart. */
+/* out[line, x] = sum_i k_i in[line, clamp(x + i - radius)] over lines of LENGTH elements STEP apart; lines are NEXT
+ * apart. */
 typedef struct axis {
     size_t lines, next, length, step;
 } axis;
@@ -103,8 +104,7 @@ static void add_shifted(const float *x, size_t height, size_t width, tap step, d
     for (size_t row = 0; row < height; row++) {
         const float *from = x + clade_clamp_index((ptrdiff_t)row + step.dy, height) * width;
         for (size_t column = 0; column < width; column++)
-            sum[row * width + column] +=
-                step.k * (double)from[clade_clamp_index((ptrdiff_t)column + step.dx, width)];
+            sum[row * width + column] += step.k * (double)from[clade_clamp_index((ptrdiff_t)column + step.dx, width)];
     }
 }
 

@@ -1,8 +1,8 @@
 /* The registry of corruptions, and the constants of every severity.
  *
  * The constants are those of the scripts make_cifar_c.py and make_imagenet_c.py of Hendrycks & Dietterich 2019 (arXiv
- * 1903.12261). Each corruption is one function of its constants, in a file of its family; here a severity and an image size
- * choose them. */
+ * 1903.12261). Each corruption is one function of its constants, in a file of its family; here a severity and an image
+ * size choose them. */
 #include <string.h>
 
 #include "clade/corruption.h"
@@ -32,17 +32,16 @@ static const struct {
                               [IMAGENET] = {{10, 3.0}, {15, 5.0}, {15, 8.0}, {15, 12.0}, {20, 15.0}}};
 
 /* loc, scale, sigma, threshold, strength, mud */
-static const clade_spatter_constants spatter[SETS][SEVERITIES] = {
-    [CIFAR] = {{0.62, 0.1, 0.7, 0.70, 0.5, false},
-               {0.65, 0.1, 0.8, 0.70, 0.5, false},
-               {0.65, 0.3, 1.0, 0.69, 0.5, false},
-               {0.65, 0.1, 0.7, 0.69, 0.6, true},
-               {0.65, 0.1, 0.5, 0.68, 0.6, true}},
-    [IMAGENET] = {{0.65, 0.3, 4.0, 0.69, 0.6, false},
-                  {0.65, 0.3, 3.0, 0.68, 0.6, false},
-                  {0.65, 0.3, 2.0, 0.68, 0.5, false},
-                  {0.65, 0.3, 1.0, 0.65, 1.5, true},
-                  {0.67, 0.4, 1.0, 0.65, 1.5, true}}};
+static const clade_spatter_constants spatter[SETS][SEVERITIES] = {[CIFAR] = {{0.62, 0.1, 0.7, 0.70, 0.5, false},
+                                                                             {0.65, 0.1, 0.8, 0.70, 0.5, false},
+                                                                             {0.65, 0.3, 1.0, 0.69, 0.5, false},
+                                                                             {0.65, 0.1, 0.7, 0.69, 0.6, true},
+                                                                             {0.65, 0.1, 0.5, 0.68, 0.6, true}},
+                                                                  [IMAGENET] = {{0.65, 0.3, 4.0, 0.69, 0.6, false},
+                                                                                {0.65, 0.3, 3.0, 0.68, 0.6, false},
+                                                                                {0.65, 0.3, 2.0, 0.68, 0.5, false},
+                                                                                {0.65, 0.3, 1.0, 0.65, 1.5, true},
+                                                                                {0.67, 0.4, 1.0, 0.65, 1.5, true}}};
 
 static int set_of(const clade_image *image)
 {
@@ -111,19 +110,19 @@ static const clade_corruption corruption_motion_blur = {
     "motion_blur", "one-sided Gaussian trail at a random angle in (-45, 45) degrees", HENDRYCKS, apply_motion_blur};
 static const clade_corruption corruption_impulse_noise = {
     "impulse_noise", "a share of the values becomes black or white", HENDRYCKS, apply_impulse_noise};
-static const clade_corruption corruption_gaussian_noise = {
-    "gaussian_noise", "independent normal noise on every value", HENDRYCKS, apply_gaussian_noise};
-static const clade_corruption corruption_pixelate = {
-    "pixelate", "box-resized to a share of its sides and back", HENDRYCKS, apply_pixelate};
+static const clade_corruption corruption_gaussian_noise = {"gaussian_noise", "independent normal noise on every value",
+                                                           HENDRYCKS, apply_gaussian_noise};
+static const clade_corruption corruption_pixelate = {"pixelate", "box-resized to a share of its sides and back",
+                                                     HENDRYCKS, apply_pixelate};
 static const clade_corruption corruption_spatter = {
     "spatter", "drops of water (severity 1 to 3) or mud (4 and 5) on the lens", HENDRYCKS, apply_spatter};
-static const clade_corruption corruption_contrast = {
-    "contrast", "drawn towards the mean of its channel", HENDRYCKS, apply_contrast};
+static const clade_corruption corruption_contrast = {"contrast", "drawn towards the mean of its channel", HENDRYCKS,
+                                                     apply_contrast};
 static const clade_corruption corruption_jpeg = {"jpeg", "compressed as a JPEG and decoded", HENDRYCKS, apply_jpeg};
-static const clade_corruption corruption_brightness = {
-    "brightness", "brighter by a shift of the value of HSV", HENDRYCKS, apply_brightness};
-static const clade_corruption corruption_gaussian_blur = {
-    "gaussian_blur", "Gaussian blur", HENDRYCKS, apply_gaussian_blur};
+static const clade_corruption corruption_brightness = {"brightness", "brighter by a shift of the value of HSV",
+                                                       HENDRYCKS, apply_brightness};
+static const clade_corruption corruption_gaussian_blur = {"gaussian_blur", "Gaussian blur", HENDRYCKS,
+                                                          apply_gaussian_blur};
 
 /* The first CLADE_DEFAULT_CORRUPTIONS are those of the merging literature, in its order. */
 static const clade_corruption *const registry[] = {
@@ -147,7 +146,7 @@ const clade_corruption *clade_corruption_find(const char *name)
 
 clade_rng clade_corruption_rng(uint64_t seed, uint64_t task_key, uint64_t image_index, const char *name, int severity)
 {
-    const uint64_t keys[] = {clade_name_key("corruption"), seed,     task_key, image_index,
-                             clade_name_key(name),         (uint64_t)severity};
+    const uint64_t keys[] = {
+        clade_name_key("corruption"), seed, task_key, image_index, clade_name_key(name), (uint64_t)severity};
     return clade_rng_keyed(keys, sizeof keys / sizeof *keys);
 }

@@ -1,7 +1,7 @@
 /* Items of a task: a range of images, and their labels when asked for, from IDX or safetensors.
  *
- * Nothing outside the range is kept, and of a safetensors map nothing outside it is touched, so what lies in the splits that
- * were not asked for cannot change a score. */
+ * Nothing outside the range is kept, and of a safetensors map nothing outside it is touched, so what lies in the splits
+ * that were not asked for cannot change a score. */
 #include "score/items.h"
 
 #include <inttypes.h>
@@ -24,8 +24,8 @@ static clade_status check_range(const clade_task *task, const char *file, clade_
     if (range.last <= total)
         return CLADE_OK;
     return clade_fail(CLADE_ECONFIG,
-                      "task \"%s\": found the range [%" PRIu64 ", %" PRIu64 "], expected one that ends within the %" PRIu64
-                      " items of %s",
+                      "task \"%s\": found the range [%" PRIu64 ", %" PRIu64
+                      "], expected one that ends within the %" PRIu64 " items of %s",
                       task->name, range.first, range.last, total, file);
 }
 
@@ -53,8 +53,9 @@ static clade_status check_values(const char *path, const float *x, size_t count,
 {
     for (size_t i = 0; i < count; i++)
         if (!(x[i] >= 0.0f && x[i] <= 1.0f))
-            return clade_fail(CLADE_EINPUT, "%s: tensor \"images\": item %" PRIu64 " holds %g, expected values in [0, 1]",
-                              path, first + i / image, (double)x[i]);
+            return clade_fail(CLADE_EINPUT,
+                              "%s: tensor \"images\": item %" PRIu64 " holds %g, expected values in [0, 1]", path,
+                              first + i / image, (double)x[i]);
     return CLADE_OK;
 }
 
@@ -136,7 +137,8 @@ static uint64_t integer_at(const clade_tensor *tensor, uint64_t index)
 static clade_status bad_label(const clade_task *task, const char *path, uint64_t item, const char *sign, uint64_t label)
 {
     return clade_fail(CLADE_EINPUT,
-                      "%s: the label of item %" PRIu64 " is %s%" PRIu64 ", expected 0 to %zu (task \"%s\" has %zu classes)",
+                      "%s: the label of item %" PRIu64 " is %s%" PRIu64
+                      ", expected 0 to %zu (task \"%s\" has %zu classes)",
                       path, item, sign, label, task->classes - 1, task->name, task->classes);
 }
 
@@ -145,8 +147,9 @@ static clade_status check_total(const clade_task *task, const char *path, uint64
 {
     if (labels == images)
         return CLADE_OK;
-    return clade_fail(CLADE_EINPUT, "%s: found %" PRIu64 " labels, expected one for each of the %" PRIu64 " images of %s",
-                      path, labels, images, task->images);
+    return clade_fail(CLADE_EINPUT,
+                      "%s: found %" PRIu64 " labels, expected one for each of the %" PRIu64 " images of %s", path,
+                      labels, images, task->images);
 }
 
 static clade_status copy_labels(const clade_task *task, const char *path, const clade_safetensors *file,
@@ -171,7 +174,8 @@ static clade_status copy_labels(const clade_task *task, const char *path, const 
     return CLADE_OK;
 }
 
-static clade_status load_labels_safetensors(const clade_task *task, const char *path, clade_items *items, uint64_t total)
+static clade_status load_labels_safetensors(const clade_task *task, const char *path, clade_items *items,
+                                            uint64_t total)
 {
     clade_safetensors *file = NULL;
     CLADE_TRY(clade_safetensors_open(path, &file));
@@ -216,9 +220,8 @@ clade_status clade_items_load(const clade_task *task, clade_range range, bool wi
     if (items->count == 0)
         return CLADE_OK;
     uint64_t total = 0;
-    clade_status status = clade_is_safetensors_name(task->images)
-                              ? load_images_safetensors(task, range, items, &total)
-                              : load_images_idx(task, range, items, &total);
+    clade_status status = clade_is_safetensors_name(task->images) ? load_images_safetensors(task, range, items, &total)
+                                                                  : load_images_idx(task, range, items, &total);
     if (status == CLADE_OK && with_labels)
         status = load_labels(task, items, total);
     if (status != CLADE_OK)

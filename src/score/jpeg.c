@@ -1,10 +1,11 @@
 /* JPEG: an image compressed and decoded again. The only file that includes jpeglib.h.
  *
- * Baseline, libjpeg's quality scale and default 4:2:0 chroma, accurate integer transform: what Pillow writes for a given
- * quality. Three channels are RGB; any other number is compressed channel by channel as gray images.
- * libjpeg reports an error by calling error_exit, which must not return; it jumps back to the one setjmp in this file.
+ * Baseline, libjpeg's quality scale and default 4:2:0 chroma, accurate integer transform: what Pillow writes for a
+ * given quality. Three channels are RGB; any other number is compressed channel by channel as gray images. libjpeg
+ * reports an error by calling error_exit, which must not return; it jumps back to the one setjmp in this file.
  * Everything the jump could clobber lives in a struct outside the function that calls setjmp. libjpeg's own small pools
- * are its own; the compressed bytes lie in a buffer of ours, large enough for the worst case, so that it never grows. */
+ * are its own; the compressed bytes lie in a buffer of ours, large enough for the worst case, so that it never grows.
+ */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,8 +108,8 @@ static clade_status round_trip(codec *c)
         encode(c);
         decode(c);
     } else {
-        status = clade_fail(CLADE_EINTERNAL, "jpeg of %u x %u pixels at quality %d: %s", c->height, c->width, c->quality,
-                            c->message);
+        status = clade_fail(CLADE_EINTERNAL, "jpeg of %u x %u pixels at quality %d: %s", c->height, c->width,
+                            c->quality, c->message);
     }
     jpeg_destroy_compress(&c->compress);
     jpeg_destroy_decompress(&c->decompress);

@@ -113,7 +113,8 @@ clade_status clade_cosine_logits(const float *embeds, size_t n, size_t width, co
         const float *e = embeds + i * width;
         const double norm = sqrt(kernels->dot(width, e, e));
         if (!(norm > 0.0 && isfinite(norm)))
-            return clade_fail(CLADE_EEVAL, "row %zu: the embedding has norm %g, expected a finite one above 0", i, norm);
+            return clade_fail(CLADE_EEVAL, "row %zu: the embedding has norm %g, expected a finite one above 0", i,
+                              norm);
         for (size_t c = 0; c < classes; c++)
             logits[i * classes + c] = (float)(scale * kernels->dot(width, e, rows + c * width) / norm);
     }

@@ -1,5 +1,5 @@
-/* Gaussian and impulse noise, as the golden file ../shared/golden/corruptions states them: every value of the image, each
- * channel apart, in the order (C, H, W). */
+/* Gaussian and impulse noise, as the golden file ../shared/golden/corruptions states them: every value of the image,
+ * each channel apart, in the order (C, H, W). */
 #include "clade/corruption.h"
 #include "score/plane.h"
 

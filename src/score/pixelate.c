@@ -1,7 +1,7 @@
 /* Pixelate: box-resize to a share of the sides and back, as the golden file ../shared/golden/corruptions states it.
  *
- * The published generator for merging resizes every image to 32x32 whatever its size; here the share is of the image's own
- * sides. The filter is Pillow's BOX: an average over the pixel centres in a window, not over areas. */
+ * The published generator for merging resizes every image to 32x32 whatever its size; here the share is of the image's
+ * own sides. The filter is Pillow's BOX: an average over the pixel centres in a window, not over areas. */
 #include "clade/alloc.h"
 #include "clade/corruption.h"
 #include "score/plane.h"

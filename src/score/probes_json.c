@@ -65,8 +65,9 @@ static void read_range(reader *r, const clade_json_at *at, clade_range *range)
     found.first = (uint64_t)a;
     found.last = (uint64_t)b;
     if (found.first > found.last)
-        clade_json_problem(at, &r->problems, "found [%" PRIu64 ", %" PRIu64 "], expected the first item before the last",
-                           found.first, found.last);
+        clade_json_problem(at, &r->problems,
+                           "found [%" PRIu64 ", %" PRIu64 "], expected the first item before the last", found.first,
+                           found.last);
     else
         *range = found;
 }
@@ -91,7 +92,8 @@ static void read_splits(reader *r, const clade_json_at *at, clade_range splits[C
             read_range(r, &range, &splits[s]);
         for (clade_split t = 0; t < s; t++)
             if (overlap(splits[s], splits[t]))
-                clade_json_problem(&range, &r->problems, "overlaps the split \"%s\", expected disjoint splits", known[t]);
+                clade_json_problem(&range, &r->problems, "overlaps the split \"%s\", expected disjoint splits",
+                                   known[t]);
     }
 }
 
@@ -109,8 +111,9 @@ static void read_task(reader *r, const clade_json_at *at, clade_task *task)
     if (clade_json_kind_of(&labels) != CLADE_JSON_ABSENT)
         read_text(r, &labels, true, &task->labels);
     else if (task->images && !clade_is_safetensors_name(task->images))
-        clade_json_problem(&labels, &r->problems, "found nothing, expected a path (only images in a .safetensors file "
-                                                  "bring their labels)");
+        clade_json_problem(&labels, &r->problems,
+                           "found nothing, expected a path (only images in a .safetensors file "
+                           "bring their labels)");
     read_head(r, &head, task);
     read_splits(r, &splits, task->splits);
 }

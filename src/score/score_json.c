@@ -1,13 +1,15 @@
 /* A score as JSON and back: what workers send and the ledger keeps.
  *
- *   {"tasks": {TASK: {"clean": METRICS, "corrupted": {CORRUPTION: METRICS}, "robustness": x, "entropy": x, "correct": HEX}},
- *    "mean": {"clean": METRICS, "corrupted": {CORRUPTION: accuracy}, "robustness": x, "entropy": x, "worst_task": x},
+ *   {"tasks": {TASK: {"clean": METRICS, "corrupted": {CORRUPTION: METRICS},
+ *                     "robustness": x, "entropy": x, "correct": HEX}},
+ *    "mean": {"clean": METRICS, "corrupted": {CORRUPTION: accuracy},
+ *             "robustness": x, "entropy": x, "worst_task": x},
  *    "images": n}
  *   METRICS: {"items": n, "accuracy": x, "entropy": x, "nll": x, "ece": x, "brier": x}
  *
- * Numbers read back to the same double; NAN is null. CORRUPTION is its name, or NAME:SEVERITY where a plan has the same one at
- * several severities. HEX holds the correctness bits, two digits a byte, the lowest bit first. The means could be computed again,
- * but are read as they are, so that a ledger shows what was committed. */
+ * Numbers read back to the same double; NAN is null. CORRUPTION is its name, or NAME:SEVERITY where a plan has the same
+ * one at several severities. HEX holds the correctness bits, two digits a byte, the lowest bit first. The means could
+ * be computed again, but are read as they are, so that a ledger shows what was committed. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -256,8 +258,8 @@ static bool get_tasks(const clade_json_at *root, const clade_probes *probes, con
     return true;
 }
 
-clade_status clade_score_parse(const char *json, size_t length, const clade_probes *probes, const clade_score_plan *plan,
-                               clade_score *score)
+clade_status clade_score_parse(const char *json, size_t length, const clade_probes *probes,
+                               const clade_score_plan *plan, clade_score *score)
 {
     static const char *const known[] = {"tasks", "mean", "images"};
     clade_json *document = NULL;

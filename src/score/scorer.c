@@ -33,15 +33,17 @@ static clade_status check_plan(const clade_score_plan *plan)
 static clade_status check_model(const clade_scorer *scorer)
 {
     if (scorer->preprocess.channels != scorer->channels)
-        return clade_fail(CLADE_EINCOMPATIBLE, "found means and deviations of %zu channels, expected %zu as the model has",
+        return clade_fail(CLADE_EINCOMPATIBLE,
+                          "found means and deviations of %zu channels, expected %zu as the model has",
                           scorer->preprocess.channels, scorer->channels);
     for (size_t t = 0; t < scorer->probes->n_tasks; t++) {
         const clade_task *task = &scorer->probes->tasks[t];
         if (task->width != scorer->embed)
-            return clade_fail(CLADE_EINCOMPATIBLE,
-                              "task \"%s\": the rows of its head have %zu values, expected %zu, the width of the model's "
-                              "embeddings",
-                              task->name, task->width, scorer->embed);
+            return clade_fail(
+                CLADE_EINCOMPATIBLE,
+                "task \"%s\": the rows of its head have %zu values, expected %zu, the width of the model's "
+                "embeddings",
+                task->name, task->width, scorer->embed);
     }
     return CLADE_OK;
 }
@@ -154,8 +156,8 @@ static void step_over_empty(const clade_scorer *scorer, cursor *at)
 static clade_status name_item(const clade_scorer *scorer, cursor at, clade_status status)
 {
     const part *p = &scorer->parts[at.part];
-    return clade_fail_prefix(status, "task \"%s\", batch from item %" PRIu64 " on",
-                             scorer->probes->tasks[p->task].name, p->first + at.item * p->step);
+    return clade_fail_prefix(status, "task \"%s\", batch from item %" PRIu64 " on", scorer->probes->tasks[p->task].name,
+                             p->first + at.item * p->step);
 }
 
 static clade_status forward_all(clade_scorer *scorer, const clade_provider *provider)
@@ -202,8 +204,8 @@ static clade_status score_part(clade_scorer *scorer, const part *p, clade_task_s
     clade_status status = clade_cosine_logits(embeds, p->count, scorer->embed, task->head, task->classes,
                                               task->logit_scale, scorer->logits);
     if (status == CLADE_OK)
-        status = clade_metrics_of(scorer->logits, p->count, task->classes, p->kind == PART_UNLABELLED ? NULL : p->labels,
-                                  scorer->correct, &metrics);
+        status = clade_metrics_of(scorer->logits, p->count, task->classes,
+                                  p->kind == PART_UNLABELLED ? NULL : p->labels, scorer->correct, &metrics);
     if (status != CLADE_OK)
         return clade_fail_prefix(status, "task \"%s\", %s items", task->name, kind);
     if (p->kind == PART_UNLABELLED) {

@@ -1,7 +1,8 @@
 /* What a scorer keeps. Private to src/score.
  *
  * The items of all tasks form one stream of images, cut into parts: the clean items of a task, its items under one
- * corruption, its unlabelled items. The pass runs over the stream in full batches, across parts; metrics are per part. */
+ * corruption, its unlabelled items. The pass runs over the stream in full batches, across parts; metrics are per part.
+ */
 #ifndef CLADE_SCORE_SCORER_H
 #define CLADE_SCORE_SCORER_H
 
@@ -12,14 +13,14 @@ typedef enum part_kind { PART_CLEAN, PART_CORRUPTED, PART_UNLABELLED } part_kind
 typedef struct part {
     size_t task, corruption; /* corruption: index into the plan, when kind says so */
     part_kind kind;
-    size_t count;            /* items scored */
-    uint8_t *u8;             /* (>= count, C, H, W), owned; NULL when the items are F32 */
-    float *f32;              /* (>= count, C, H, W) in [0, 1], owned; NULL when they are u8 */
-    uint8_t *labels;         /* (>= count), owned; NULL for unlabelled items */
-    size_t stream;           /* place of item 0 among all images */
-    uint64_t first;          /* index of item 0 in the task's file ... */
-    size_t step;             /* ... and the distance to the next, there and among the bits of `correct` */
-    size_t bit;              /* of item 0 among the task's correctness bits */
+    size_t count;    /* items scored */
+    uint8_t *u8;     /* (>= count, C, H, W), owned; NULL when the items are F32 */
+    float *f32;      /* (>= count, C, H, W) in [0, 1], owned; NULL when they are u8 */
+    uint8_t *labels; /* (>= count), owned; NULL for unlabelled items */
+    size_t stream;   /* place of item 0 among all images */
+    uint64_t first;  /* index of item 0 in the task's file ... */
+    size_t step;     /* ... and the distance to the next, there and among the bits of `correct` */
+    size_t bit;      /* of item 0 among the task's correctness bits */
 } part;
 
 struct clade_scorer {
@@ -30,11 +31,11 @@ struct clade_scorer {
     size_t embed;                          /* P, the width of embeddings and heads */
     part *parts;                           /* (n_parts), owned */
     size_t n_parts, images, memory;
-    clade_forward *forward;                /* owned */
-    float *pixels;                         /* (batch, C, H, W), owned */
-    float *embeds;                         /* (images, P), owned */
-    float *logits;                         /* (largest part, its classes), owned */
-    uint8_t *correct;                      /* (largest part), owned */
+    clade_forward *forward; /* owned */
+    float *pixels;          /* (batch, C, H, W), owned */
+    float *embeds;          /* (images, P), owned */
+    float *logits;          /* (largest part, its classes), owned */
+    uint8_t *correct;       /* (largest part), owned */
 };
 
 /* Lay out and fill the parts of SCORER, whose probes, plan and sizes are set: counts, memory, loading, corrupting. */

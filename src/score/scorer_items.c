@@ -80,14 +80,14 @@ static clade_status check_memory(clade_scorer *scorer)
 
 static clade_status check_fit(const clade_scorer *scorer, const clade_task *task, const clade_items *items)
 {
-    if (items->count == 0 || (items->channels == scorer->channels && items->height == scorer->height &&
-                              items->width == scorer->width))
+    if (items->count == 0 ||
+        (items->channels == scorer->channels && items->height == scorer->height && items->width == scorer->width))
         return CLADE_OK;
-    return clade_fail(CLADE_EINCOMPATIBLE,
-                      "task \"%s\": found images of %zu x %zu x %zu (channels, height, width), expected %zu x %zu x %zu, "
-                      "which the model takes",
-                      task->name, items->channels, items->height, items->width, scorer->channels, scorer->height,
-                      scorer->width);
+    return clade_fail(
+        CLADE_EINCOMPATIBLE,
+        "task \"%s\": found images of %zu x %zu x %zu (channels, height, width), expected %zu x %zu x %zu, "
+        "which the model takes",
+        task->name, items->channels, items->height, items->width, scorer->channels, scorer->height, scorer->width);
 }
 
 /* Item I of ITEMS as floats in [0, 1], corrupted, rounded to 8 bits into OUT. */
@@ -101,9 +101,9 @@ static clade_status corrupt(const clade_scorer *scorer, const part *p, const cla
     const size_t n = scorer->image;
     for (size_t k = 0; k < n; k++)
         scratch[k] = items->u8 ? (float)(items->u8[i * n + k] / 255.0) : items->f32[i * n + k];
-    CLADE_TRY(corruption->apply(&image, severity,
-                                clade_corruption_rng(scorer->plan.seed, task_key, items->first + i, corruption->name,
-                                                     severity)));
+    CLADE_TRY(corruption->apply(
+        &image, severity,
+        clade_corruption_rng(scorer->plan.seed, task_key, items->first + i, corruption->name, severity)));
     for (size_t k = 0; k < n; k++)
         out[k] = (uint8_t)((double)scratch[k] * 255.0 + 0.5);
     return CLADE_OK;

@@ -1,20 +1,24 @@
-/* Spatter: drops of water or mud on the lens (Hendrycks & Dietterich 2019, code of the repository hendrycks/robustness).
+/* Spatter: drops of water or mud on the lens (Hendrycks & Dietterich 2019, repository hendrycks/robustness).
  *
  *   liquid = blur(N(loc, scale) per pixel, sigma); 0 where below threshold
- *   water    L = trunc(255 liquid); d = distance to the edges of L (Canny 50, 150), at most 20; d = 3x3 mean, truncated;
- *            d = equalised histogram; d = correlation with K (a slanted light), saturated to 0..255; d = 3x3 mean, rounded;
+ *   water    L = trunc(255 liquid)
+ *            d = distance to the edges of L (Canny 50, 150), at most 20
+ *            d = 3x3 mean, truncated; d = equalised histogram
+ *            d = correlation with K (a slanted light), saturated to 0..255; d = 3x3 mean, rounded
  *            m = L d / max(L d); x + strength m colour, colour (175, 238, 238) / 255
- *   mud      m = blur(liquid > threshold, strength), 0 where below .8; x (1 - m) + colour m, colour (63, 42, 20) / 255
+ *   mud      m = blur(liquid > threshold, strength), 0 where below .8
+ *            x (1 - m) + colour m, colour (63, 42, 20) / 255
  *
- * The published generator calls OpenCV for the edges, the distance, the histogram and the filters. Here they are written from
- * their algorithms (spatter_planes.c), with OpenCV's constants, borders and roundings. Differences: 255 liquid saturates where
- * NumPy's cast wraps above 255; an image on which no drop fell (max(L d) = 0) stays as it is where the published one
- * becomes NaN; sums are in double; the field is drawn from a keyed generator, row by row.
- * An image that does not have three channels gets the luminance of the colour (.299 R + .587 G + .114 B) in every channel. */
+ * The published generator calls OpenCV for the edges, the distance, the histogram and the filters. Here they are
+ * written from their algorithms (spatter_planes.c), with OpenCV's constants, borders and roundings. Differences:
+ * - 255 liquid saturates where NumPy's cast wraps above 255;
+ * - an image on which no drop fell (max(L d) = 0) stays as it is where the published one becomes NaN;
+ * - sums are in double; the field is drawn from a keyed generator, row by row;
+ * - an image without three channels gets the luminance of the colour (.299 R + .587 G + .114 B) in every channel. */
+#include "score/spatter.h"
 #include "clade/alloc.h"
 #include "clade/corruption.h"
 #include "score/plane.h"
-#include "score/spatter.h"
 
 enum { CANNY_LOW = 50, CANNY_HIGH = 150, FARTHEST = 20 };
 static const double water_colour[3] = {175.0 / 255.0, 238.0 / 255.0, 238.0 / 255.0};
@@ -116,8 +120,8 @@ clade_status clade_spatter(clade_image *image, const clade_spatter_constants *co
         return clade_fail_memory(bytes, "the liquid of spatter");
     clade_status status = draw_liquid(constants, image->height, image->width, rng, liquid);
     if (status == CLADE_OK)
-        status = constants->mud ? splash_mud(image, liquid, constants)
-                                : splash_water(image, liquid, constants->strength);
+        status =
+            constants->mud ? splash_mud(image, liquid, constants) : splash_water(image, liquid, constants->strength);
     clade_free(liquid);
     return status;
 }

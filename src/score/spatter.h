@@ -15,8 +15,8 @@ typedef struct clade_plane {
 enum { CLADE_CHAMFER_ONE = 65536 }; /* distance 1 in fixed point */
 
 /* EDGE (height, width): 255 on the edges of IN (values 0..255), else 0. Canny 1986 as OpenCV does it: Sobel 3x3 with a
- * repeated border, L1 magnitude, thinning along the gradient in eight sectors, edges above HIGH and whatever above LOW is
- * 8-connected to them. CLADE_EIO without memory. */
+ * repeated border, L1 magnitude, thinning along the gradient in eight sectors, edges above HIGH and whatever above LOW
+ * is 8-connected to them. CLADE_EIO without memory. */
 clade_status clade_canny(clade_plane in, int low, int high, int *edge) CLADE_CHECK_RESULT;
 
 /* In place: every value becomes its distance to the nearest 0 of the plane, at most LIMIT, in units of

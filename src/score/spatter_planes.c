@@ -27,8 +27,9 @@ static void sobel(clade_plane in, size_t y, size_t x, int *gx, int *gy)
     *gy = at[2][0] - at[0][0] + 2 * (at[2][1] - at[0][1]) + at[2][2] - at[0][2];
 }
 
-/* Is the magnitude at I the largest across the edge? MAG points into a plane of row length STRIDE with a border of zeros. The
- * sectors are bounded by tan 22.5 degrees in 15-bit fixed point; ties go to the left and to the upper pixel. */
+/* Is the magnitude at I the largest across the edge? MAG points into a plane of row length STRIDE with a border of
+ * zeros. The sectors are bounded by tan 22.5 degrees in 15-bit fixed point; ties go to the left and to the upper pixel.
+ */
 static bool is_ridge(const int *mag, size_t i, size_t stride, int gx, int gy)
 {
     const int64_t tan22 = 13573, x = abs(gx), y = (int64_t)abs(gy) << 15;
@@ -50,8 +51,8 @@ static void follow(uint8_t *kind, size_t height, size_t stride, size_t *stack)
             stack[depth++] = i;
     while (depth > 0) {
         const size_t i = stack[--depth];
-        const size_t near[8] = {i - stride - 1, i - stride, i - stride + 1, i - 1,
-                                i + 1,          i + stride - 1, i + stride, i + stride + 1};
+        const size_t near[8] = {i - stride - 1, i - stride,     i - stride + 1, i - 1,
+                                i + 1,          i + stride - 1, i + stride,     i + stride + 1};
         for (size_t k = 0; k < 8; k++)
             if (kind[near[k]] == WEAK) {
                 kind[near[k]] = STRONG;
@@ -105,8 +106,8 @@ typedef struct step {
 } step;
 
 /* Those above and to the left; the second sweep takes their mirror images. 91750 is 1.4, 143976 is 2.1969. */
-static const step mask[] = {{-2, -1, 143976}, {-2, 1, 143976}, {-1, -2, 143976}, {-1, -1, 91750},
-                            {-1, 0, CLADE_CHAMFER_ONE}, {-1, 1, 91750}, {-1, 2, 143976}, {0, -1, CLADE_CHAMFER_ONE}};
+static const step mask[] = {{-2, -1, 143976},           {-2, 1, 143976}, {-1, -2, 143976}, {-1, -1, 91750},
+                            {-1, 0, CLADE_CHAMFER_ONE}, {-1, 1, 91750},  {-1, 2, 143976},  {0, -1, CLADE_CHAMFER_ONE}};
 
 /* The least of LIMIT and, over the mask, the distance of a neighbour plus the step to it. SIGN -1 mirrors the mask. */
 static int shortest(clade_plane d, size_t i, ptrdiff_t sign, int limit)
@@ -123,7 +124,8 @@ static int shortest(clade_plane d, size_t i, ptrdiff_t sign, int limit)
     return best;
 }
 
-/* Cutting at LIMIT inside the sweeps gives what cutting afterwards gives, since steps only add; and nothing overflows. */
+/* Cutting at LIMIT inside the sweeps gives what cutting afterwards gives, since steps only add; and nothing overflows.
+ */
 void clade_chamfer(clade_plane plane, int limit)
 {
     const size_t n = plane.height * plane.width;

@@ -17,8 +17,8 @@ void clade_contrast(clade_image *image, double factor)
     }
 }
 
-/* The value of HSV, V = max(R, G, B), becomes V' = clip(V + shift) with hue and saturation kept: R, G and B are multiplied by
- * V'/V, and a black pixel, which has no hue, becomes the gray V'. */
+/* The value of HSV, V = max(R, G, B), becomes V' = clip(V + shift) with hue and saturation kept: R, G and B are
+ * multiplied by V'/V, and a black pixel, which has no hue, becomes the gray V'. */
 static void brighten_rgb(float *pixels, size_t plane, double shift)
 {
     for (size_t i = 0; i < plane; i++) {

@@ -1,5 +1,6 @@
-/* Golden forward passes of transformers (../shared/golden/forward): every case of a class that Clade runs, in every form of
- * its config that is there, for every width of vector this CPU has; every other class is refused as incompatible. */
+/* Golden forward passes of transformers (../shared/golden/forward): every case of a class that Clade runs, in every
+ * form of its config that is there, for every width of vector this CPU has; every other class is refused as
+ * incompatible. */
 #include "test.h"
 
 #include <dirent.h>

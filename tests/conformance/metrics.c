@@ -1,4 +1,5 @@
-/* Metrics against every golden case that has them: ../shared/golden/forward/CASE/entropy.json, from the stored logits. */
+/* Metrics against every golden case that has them: ../shared/golden/forward/CASE/entropy.json, from the stored logits.
+ */
 #include "near.h"
 
 #include <dirent.h>
@@ -26,7 +27,8 @@ static double number_in(const clade_json_at *object, const char *key, size_t ind
     return value;
 }
 
-static void check_rows(const clade_json_at *expected, const float *logits, const uint8_t *labels, size_t n, size_t classes)
+static void check_rows(const clade_json_at *expected, const float *logits, const uint8_t *labels, size_t n,
+                       size_t classes)
 {
     for (size_t i = 0; i < n; i++) {
         clade_metrics row;

@@ -1,8 +1,8 @@
-/* Real models against ../shared/zoo/vision8/baselines.json (PyTorch): the base on the whole holdout, clean and under the
- * seven corruptions at severity 5, and every fine-tune on its own task.
+/* Real models against ../shared/zoo/vision8/baselines.json (PyTorch): the base on the whole holdout, clean and under
+ * the seven corruptions at severity 5, and every fine-tune on its own task.
  *
- * Clean accuracy must agree to one item in five hundred. Under corruption the baselines hold one draw of the noise of another
- * generator, so the mean over eight tasks of about 900 images may differ by 1.5 points. */
+ * Clean accuracy must agree to one item in five hundred. Under corruption the baselines hold one draw of the noise of
+ * another generator, so the mean over eight tasks of about 900 images may differ by 1.5 points. */
 #include "near.h"
 
 #include <time.h>
@@ -10,7 +10,12 @@
 #include "clade/json.h"
 #include "clade/score.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#define HAS_FEATURE(feature) __has_feature(feature) /* clang */
+#else
+#define HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
 enum { SANITIZED = 1 };
 #else
 enum { SANITIZED = 0 };
@@ -56,7 +61,8 @@ static double seconds(void)
 }
 
 /* Score the model in FOLDER of the zoo on PROBES; times go to the log of the test. */
-static void score_model(const char *folder, const clade_probes *probes, const clade_score_plan *plan, clade_score *score)
+static void score_model(const char *folder, const clade_probes *probes, const clade_score_plan *plan,
+                        clade_score *score)
 {
     char path[128];
     clade_checkpoint *checkpoint = NULL;
@@ -90,7 +96,8 @@ static void base_clean(void **state)
     assert_near(score.clean.accuracy, baseline("base", "clean", NULL), clean_tolerance);
     assert_near(score.worst_task, baseline("base", "worst_task", NULL), clean_tolerance);
     for (size_t t = 0; t < probes->n_tasks; t++)
-        assert_near(score.tasks[t].clean.accuracy, baseline("base", "per_task", probes->tasks[t].name), clean_tolerance);
+        assert_near(score.tasks[t].clean.accuracy, baseline("base", "per_task", probes->tasks[t].name),
+                    clean_tolerance);
     clade_score_fini(&score);
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The rules of the house that a compiler does not check (DESIGN.md 1): arrows point down, one file per foreign header, no
-# preprocessor conditions inside functions. CLADE_SOURCE: the source folder.
+# The rules of the house that a compiler does not check (DESIGN.md 1): arrows point down, one file per foreign header,
+# no preprocessor conditions inside functions. CLADE_SOURCE: the source folder.
 set -uo pipefail
 cd "$CLADE_SOURCE" || exit 1
 failed=0
@@ -11,7 +11,7 @@ wrong() {
     failed=1
 }
 
-# The layers of src/, lowest first, and the public headers that belong to each. Layers of one rank do not see each other.
+# The layers of src/, lowest first, and the public headers of each. Layers of one rank do not see each other.
 declare -A rank=([base]=0 [tensor]=1 [io]=2 [merge]=3 [model]=3 [score]=4)
 declare -A owner
 own() {

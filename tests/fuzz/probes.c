@@ -25,8 +25,9 @@ static void check(const clade_probes *probes)
         for (int a = 0; a < CLADE_SPLITS; a++) {
             require(task->splits[a].first <= task->splits[a].last);
             for (int b = 0; b < a; b++)
-                require(task->splits[a].last <= task->splits[b].first || task->splits[b].last <= task->splits[a].first ||
-                       task->splits[a].first == task->splits[a].last || task->splits[b].first == task->splits[b].last);
+                require(task->splits[a].last <= task->splits[b].first ||
+                        task->splits[b].last <= task->splits[a].first ||
+                        task->splits[a].first == task->splits[a].last || task->splits[b].first == task->splits[b].last);
         }
     }
 }

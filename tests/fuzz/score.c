@@ -1,4 +1,5 @@
-/* Any bytes as the JSON of a score, as a worker or a ledger might hand it over: refused, or printed again to the same text. */
+/* Any bytes as the JSON of a score, as a worker or a ledger might hand it over: refused, or printed again to the same
+ * text. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -52,8 +52,8 @@ static void range_and_repeat(void **state)
             }
 }
 
-/* Severity 5 changes an image, and more than severity 1 does. Spatter changes its kind in between, so only the first half of
- * the law holds for it. */
+/* Severity 5 changes an image, and more than severity 1 does. Spatter changes its kind in between, so only the first
+ * half of the law holds for it. */
 static void severity_grows(void **state)
 {
     (void)state;
@@ -177,7 +177,8 @@ static clade_status apply_all(void *context)
     const int severity = *(const int *)context;
     for (size_t k = 0; k < count; k++) {
         clade_image image = make_image(1, 1, pixels);
-        const clade_status status = all[k]->apply(&image, severity, clade_corruption_rng(1, 2, 3, all[k]->name, severity));
+        const clade_status status =
+            all[k]->apply(&image, severity, clade_corruption_rng(1, 2, 3, all[k]->name, severity));
         if (status != CLADE_OK)
             return status;
     }
@@ -193,9 +194,13 @@ static void without_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(range_and_repeat), cmocka_unit_test(severity_grows),
-                                       cmocka_unit_test(keys),             cmocka_unit_test(flat_images),
-                                       cmocka_unit_test(registry),         cmocka_unit_test(large_images),
-                                       cmocka_unit_test(jpeg),             cmocka_unit_test(without_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(range_and_repeat),
+                                       cmocka_unit_test(severity_grows),
+                                       cmocka_unit_test(keys),
+                                       cmocka_unit_test(flat_images),
+                                       cmocka_unit_test(registry),
+                                       cmocka_unit_test(large_images),
+                                       cmocka_unit_test(jpeg),
+                                       cmocka_unit_test(without_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The laws of the pass: it equals the formulas in double for any shape, and an image's bits depend on nothing but the image. */
+/* The laws of the pass: it equals the formulas in double for any shape, and an image's bits depend on nothing but the
+ * image. */
 #include "model_fixture.h"
 
 #include <math.h>
@@ -44,6 +45,15 @@ static double row_times(const float *w, const float *bias, size_t row, size_t K,
     return sum;
 }
 
+/* Feature ROW of the layer NAME with weight and bias. */
+static double feature(const reference *r, const char *name, size_t row, size_t K, const double *x)
+{
+    char w[80], bias[80];
+    snprintf(w, sizeof w, "%s.weight", name);
+    snprintf(bias, sizeof bias, "%s.bias", name);
+    return row_times(weight(r, w), weight(r, bias), row, K, x);
+}
+
 static void embed(reference *r, const float *pixels)
 {
     const clade_model_shape *s = &r->f->shape;
@@ -71,9 +81,9 @@ static void attend(reference *r)
     for (size_t t = 0; t < T; t++) {
         norm(r, "{}.layer_norm1.weight", "{}.layer_norm1.bias", r->x[t], r->normed[t]);
         for (size_t d = 0; d < D; d++) {
-            r->q[t][d] = row_times(weight(r, "{}.self_attn.q_proj.weight"), weight(r, "{}.self_attn.q_proj.bias"), d, D, r->normed[t]);
-            r->k[t][d] = row_times(weight(r, "{}.self_attn.k_proj.weight"), weight(r, "{}.self_attn.k_proj.bias"), d, D, r->normed[t]);
-            r->v[t][d] = row_times(weight(r, "{}.self_attn.v_proj.weight"), weight(r, "{}.self_attn.v_proj.bias"), d, D, r->normed[t]);
+            r->q[t][d] = feature(r, "{}.self_attn.q_proj", d, D, r->normed[t]);
+            r->k[t][d] = feature(r, "{}.self_attn.k_proj", d, D, r->normed[t]);
+            r->v[t][d] = feature(r, "{}.self_attn.v_proj", d, D, r->normed[t]);
         }
     }
     for (size_t at = 0; at < T * s->heads; at++) {
@@ -93,7 +103,7 @@ static void attend(reference *r)
     }
     for (size_t t = 0; t < T; t++)
         for (size_t d = 0; d < D; d++)
-            r->x[t][d] += row_times(weight(r, "{}.self_attn.out_proj.weight"), weight(r, "{}.self_attn.out_proj.bias"), d, D, r->mixed[t]);
+            r->x[t][d] += feature(r, "{}.self_attn.out_proj", d, D, r->mixed[t]);
 }
 
 static void mlp(reference *r)
@@ -103,11 +113,11 @@ static void mlp(reference *r)
         double hidden[512];
         norm(r, "{}.layer_norm2.weight", "{}.layer_norm2.bias", r->x[t], r->normed[t]);
         for (size_t f = 0; f < s->mlp; f++) {
-            const double a = row_times(weight(r, "{}.mlp.fc1.weight"), weight(r, "{}.mlp.fc1.bias"), f, s->width, r->normed[t]);
+            const double a = feature(r, "{}.mlp.fc1", f, s->width, r->normed[t]);
             hidden[f] = a / (1.0 + exp(-1.702 * a));
         }
         for (size_t d = 0; d < s->width; d++)
-            r->x[t][d] += row_times(weight(r, "{}.mlp.fc2.weight"), weight(r, "{}.mlp.fc2.bias"), d, s->mlp, hidden);
+            r->x[t][d] += feature(r, "{}.mlp.fc2", d, s->mlp, hidden);
     }
 }
 
@@ -153,7 +163,9 @@ static void test_reference(void **state)
         const size_t heads = 1 + clade_rng_below(&rng, 5);
         check_against_reference((clade_model_shape){.channels = 1 + clade_rng_below(&rng, 4),
                                                     .image_size = patch * side + clade_rng_below(&rng, patch),
-                                                    .patch = patch, .tokens = 1 + side * side, .heads = heads,
+                                                    .patch = patch,
+                                                    .tokens = 1 + side * side,
+                                                    .heads = heads,
                                                     .width = heads * (1 + clade_rng_below(&rng, 12)),
                                                     .mlp = 1 + clade_rng_below(&rng, 500),
                                                     .blocks = 1 + clade_rng_below(&rng, 3),
@@ -273,10 +285,12 @@ static void test_bad_weights(void **state)
     const clade_tensor good = *tensor;
     assert_ok(clade_forward_new(s->f.model, 0, &forward));
     tensor->name = "renamed";
-    assert_fails(clade_forward_run(forward, &s->provider, s->pixels, 1, embeds, NULL), CLADE_EEVAL, "visual_projection.weight");
+    assert_fails(clade_forward_run(forward, &s->provider, s->pixels, 1, embeds, NULL), CLADE_EEVAL,
+                 "visual_projection.weight");
     *tensor = good;
     tensor->count--;
-    assert_fails(clade_forward_run(forward, &s->provider, s->pixels, 1, embeds, NULL), CLADE_EEVAL, "visual_projection.weight");
+    assert_fails(clade_forward_run(forward, &s->provider, s->pixels, 1, embeds, NULL), CLADE_EEVAL,
+                 "visual_projection.weight");
     *tensor = good;
     assert_ok(clade_forward_run(forward, &s->provider, s->pixels, 1, embeds, NULL)); /* a failure leaves it usable */
     s->provider.version++;

@@ -1,4 +1,5 @@
-/* The lane kernels against plain loops in double, on sizes that fill neither panels nor blocks; every table of this CPU. */
+/* The lane kernels against plain loops in double, on sizes that fill neither panels nor blocks; every table of this
+ * CPU. */
 #include "test.h"
 
 #include <math.h>
@@ -43,8 +44,8 @@ static void check_linear(const clade_lanes *ops, size_t n, size_t k, size_t toke
     assert_non_null(bias);
     for (size_t r = 0; r < n; r++)
         bias[r] = 0.01f * (float)r;
-    const clade_linear linear = {.n = n, .k = k, .panels = panels, .panel_stride = k * ops->panel, .weights = weights,
-                                 .bias = bias};
+    const clade_linear linear = {
+        .n = n, .k = k, .panels = panels, .panel_stride = k * ops->panel, .weights = weights, .bias = bias};
     ops->linear(&linear, tokens, x, k * L, y, rows * L, epilogue);
     for (size_t t = 0; t < tokens; t++)
         for (size_t r = 0; r < n; r++)
@@ -89,7 +90,8 @@ static void test_activations(void **state)
             assert_true(fabs((double)y[0] - activation((double)x[0], CLADE_GELU)) <= 5e-7 * fmax(1.0, fabs(value)));
             ops->linear(&identity, 1, x, ops->lanes, y, 0, CLADE_QUICK_GELU);
             const double quick = activation((double)x[0], CLADE_QUICK_GELU);
-            const double rounded_exponent = 1.2e-7 * fabs(1.702 * value); /* of e^-1.702x; matters where little is left */
+            const double rounded_exponent =
+                1.2e-7 * fabs(1.702 * value); /* of e^-1.702x; matters where little is left */
             assert_true(fabs((double)y[0] - quick) <= (5e-7 + rounded_exponent) * fabs(quick) + 1e-36);
         }
         x[0] = NAN;
@@ -104,7 +106,8 @@ static void test_activations(void **state)
 static void check_layer_norm(const clade_lanes *ops, size_t width, size_t tokens)
 {
     const size_t L = ops->lanes;
-    float *x = floats(tokens * width * L), *out = floats(tokens * width * L), *gamma = floats(width), *beta = floats(width);
+    float *x = floats(tokens * width * L), *out = floats(tokens * width * L), *gamma = floats(width),
+          *beta = floats(width);
     const clade_norm norm = {.width = width, .gamma = gamma, .beta = beta, .eps = 1e-3f};
     ops->layer_norm(&norm, tokens, x, width * L, out, width * L);
     for (size_t t = 0; t < tokens; t++)
@@ -145,9 +148,16 @@ static void check_attention(const clade_lanes *ops, size_t T, size_t queries, si
     const size_t L = ops->lanes, stride = 3 * heads * width * L;
     float *qkv = floats(T * stride), *copy = floats(T * stride), *scores = floats(CLADE_QUERY_BLOCK * T * L);
     const float *k = copy + heads * width * L, *v = k + heads * width * L;
-    const clade_attention attention = {.tokens = T, .queries = queries, .heads = heads, .head_width = width, .scale = 0.7f,
-                                       .q = qkv, .k = qkv + heads * width * L, .v = qkv + 2 * heads * width * L,
-                                       .stride = stride, .scores = scores};
+    const clade_attention attention = {.tokens = T,
+                                       .queries = queries,
+                                       .heads = heads,
+                                       .head_width = width,
+                                       .scale = 0.7f,
+                                       .q = qkv,
+                                       .k = qkv + heads * width * L,
+                                       .v = qkv + 2 * heads * width * L,
+                                       .stride = stride,
+                                       .scores = scores};
     ops->attention(&attention);
     for (size_t at = 0; at < queries * heads * L; at++) {
         const size_t lane = at % L, h = at / L % heads, i = at / L / heads;
@@ -172,7 +182,8 @@ static void check_attention(const clade_lanes *ops, size_t T, size_t queries, si
 static void test_attention(void **state)
 {
     (void)state;
-    static const size_t sizes[][4] = {{1, 1, 1, 1}, {5, 5, 2, 3}, {17, 17, 4, 24}, {17, 1, 4, 24}, {18, 9, 1, 7}, {50, 50, 2, 10}};
+    static const size_t sizes[][4] = {{1, 1, 1, 1},   {5, 5, 2, 3},  {17, 17, 4, 24},
+                                      {17, 1, 4, 24}, {18, 9, 1, 7}, {50, 50, 2, 10}};
     for (size_t i = 0; clade_lanes_at(i) != NULL; i++)
         for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
             check_attention(clade_lanes_at(i), sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3]);

@@ -1,5 +1,5 @@
-/* A search must not see what it is not meant to see: bytes outside the ranges that are asked for are poisoned, and the score
- * must stay the same to the last bit. */
+/* A search must not see what it is not meant to see: bytes outside the ranges that are asked for are poisoned, and the
+ * score must stay the same to the last bit. */
 #include "score_fixture.h"
 
 enum { POISON = 255 };
@@ -94,7 +94,8 @@ static const char safetensors_probes[] =
     " \"head\": {\"file\": \"heads.safetensors\", \"tensor\": \"alpha\", \"logit_scale\": 10},"
     " \"splits\": {\"search\": [0, 15], \"unlabelled\": [15, 25], \"holdout\": [25, 40]}}]}";
 
-/* Images of task alpha as DTYPE (U8 or F32 in [0, 1]), labels as I64. POISONED: everything that a search must not see. */
+/* Images of task alpha as DTYPE (U8 or F32 in [0, 1]), labels as I64. POISONED: everything that a search must not see.
+ */
 static void write_all(const tiny *t, clade_dtype dtype, bool poisoned)
 {
     static const uint64_t image_shape[] = {TINY_ITEMS, 1, TINY_SIDE, TINY_SIDE}, label_shape[] = {TINY_ITEMS};
@@ -110,11 +111,20 @@ static void write_all(const tiny *t, clade_dtype dtype, bool poisoned)
     for (size_t i = 0; i < TINY_ITEMS; i++)
         labels[i] = poisoned && i >= TINY_SEARCH ? -1 : t->labels[0][i];
     const bool is_f32 = dtype == CLADE_F32;
-    const clade_tensor tensors[2] = {
-        {.name = "images", .dtype = dtype, .rank = 4, .shape = image_shape, .count = count,
-         .bytes = is_f32 ? sizeof f32 : sizeof u8, .data = is_f32 ? (const void *)f32 : u8},
-        {.name = "labels", .dtype = CLADE_I64, .rank = 1, .shape = label_shape, .count = TINY_ITEMS,
-         .bytes = sizeof labels, .data = labels}};
+    const clade_tensor tensors[2] = {{.name = "images",
+                                      .dtype = dtype,
+                                      .rank = 4,
+                                      .shape = image_shape,
+                                      .count = count,
+                                      .bytes = is_f32 ? sizeof f32 : sizeof u8,
+                                      .data = is_f32 ? (const void *)f32 : u8},
+                                     {.name = "labels",
+                                      .dtype = CLADE_I64,
+                                      .rank = 1,
+                                      .shape = label_shape,
+                                      .count = TINY_ITEMS,
+                                      .bytes = sizeof labels,
+                                      .data = labels}};
     assert_ok(clade_safetensors_write(path_in(t->folder, "all.safetensors"), tensors, 2, NULL, NULL));
 }
 

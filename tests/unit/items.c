@@ -139,7 +139,8 @@ static void bad_safetensors(void **state)
 {
     const tiny *t = *state;
     char *path = clade_strdup(path_in(t->folder, "all.safetensors"));
-    const clade_task task = {.name = "x", .images = path, .classes = 3}, two = {.name = "x", .images = path, .classes = 2};
+    const clade_task task = {.name = "x", .images = path, .classes = 3},
+                     two = {.name = "x", .images = path, .classes = 2};
     static const int64_t negative[3] = {2, -5, 1};
     static const float nan[12] = {0.0f, 0.0f, 0.0f, 0.0f, NAN};
     content c = good();
@@ -181,7 +182,8 @@ static void bad_safetensors(void **state)
 static void labels_elsewhere(void **state)
 {
     const tiny *t = *state;
-    char *path = clade_strdup(path_in(t->folder, "all.safetensors")), *labels = clade_strdup(path_in(t->folder, "l.idx"));
+    char *path = clade_strdup(path_in(t->folder, "all.safetensors")),
+         *labels = clade_strdup(path_in(t->folder, "l.idx"));
     const clade_task task = {.name = "x", .images = path, .labels = labels, .classes = 3};
     const content c = good();
     const uint8_t own[3] = {1, 1, 2};

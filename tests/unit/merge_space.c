@@ -1,4 +1,4 @@
-/* The space of merges: genes, sites, decode and the hand-made recipes, on a tiny family. */
+/* The space of merges: genes, sites and decode, on a tiny family. */
 #include "merge_fixture.h"
 #include "near.h"
 
@@ -6,58 +6,13 @@
 
 static family_fixture stacked, flat;
 
-static const clade_method *method(const char *name)
-{
-    const clade_method *found = clade_method_find(name);
-    assert_non_null(found);
-    return found;
-}
-
-static clade_merge_space *new_space(const char *const *names, size_t n, const char *sites, const char *coordinates)
-{
-    const clade_method *methods[8];
-    for (size_t i = 0; i < n; i++)
-        methods[i] = method(names[i]);
-    const clade_merge_space_plan plan = family_plan(&stacked, methods, n, sites, coordinates);
-    clade_merge_space *space;
-    assert_ok(clade_merge_space_new(&plan, stacked.family, &space));
-    return space;
-}
-
-static clade_recipe *decode(const clade_merge_space *space, const double *genome, char *hash)
-{
-    clade_recipe *recipe;
-    clade_problems problems = {0};
-    assert_ok(clade_merge_space_decode(space, genome, &recipe));
-    clade_recipe_check(recipe, "decoded", &problems);
-    assert_ok(clade_problems_end(&problems, CLADE_ECONFIG));
-    assert_ok(clade_recipe_hash(recipe, hash));
-    return recipe;
-}
-
-static double parent_value(const clade_recipe *recipe, const char *tensor, const char *parameter, size_t parent)
-{
-    const clade_rule *rule = clade_recipe_rule(recipe, tensor);
-    assert_non_null(rule);
-    const size_t n = recipe->method->n_parameters, k = clade_method_parameter(recipe->method, parameter);
-    assert_true(k < n);
-    return rule->parent[parent * n + k];
-}
-
-static double site_value(const clade_recipe *recipe, const char *tensor, const char *parameter)
-{
-    const clade_rule *rule = clade_recipe_rule(recipe, tensor);
-    assert_non_null(rule);
-    return rule->site[clade_method_parameter(recipe->method, parameter)];
-}
-
 /* ---- genes ---- */
 
 static void product_genes(void **state)
 {
     (void)state;
     const char *const names[] = {"task_arithmetic", "ties", "dare_ties"};
-    clade_merge_space *space = new_space(names, 3, "layer", "product");
+    clade_merge_space *space = new_space(&stacked, names, 3, "layer", "product");
     const clade_space *genes = clade_merge_space_genes(space);
     assert_true(genes->has_category);
     assert_string_equal(genes->genes[0].name, "method");
@@ -85,7 +40,7 @@ static void full_genes(void **state)
 {
     (void)state;
     const char *const names[] = {"ties"};
-    clade_merge_space *space = new_space(names, 1, "depth:2", "full");
+    clade_merge_space *space = new_space(&stacked, names, 1, "depth:2", "full");
     const clade_space *genes = clade_merge_space_genes(space);
     assert_false(genes->has_category);
     /* (weight x 3, lambda, density x 3) x 2 knots */
@@ -132,7 +87,7 @@ static void product_values(void **state)
 {
     (void)state;
     const char *const names[] = {"task_arithmetic"};
-    clade_merge_space *space = new_space(names, 1, "layer", "product");
+    clade_merge_space *space = new_space(&stacked, names, 1, "layer", "product");
     const clade_space *genes = clade_merge_space_genes(space);
     double genome[16];
     assert_int_equal(genes->n_genes, 3 + 5);
@@ -160,7 +115,7 @@ static void curve_values(void **state)
 {
     (void)state;
     const char *const names[] = {"task_arithmetic"};
-    clade_merge_space *space = new_space(names, 1, "depth:3", "full");
+    clade_merge_space *space = new_space(&stacked, names, 1, "depth:3", "full");
     const clade_space *genes = clade_merge_space_genes(space);
     double genome[16] = {0};
     genome[gene_index(genes, "weight.digits@knot 0")] = 0;
@@ -179,7 +134,7 @@ static void drop_rate_is_the_complement(void **state)
 {
     (void)state;
     const char *const names[] = {"dare_linear"};
-    clade_merge_space *space = new_space(names, 1, "model", "product");
+    clade_merge_space *space = new_space(&stacked, names, 1, "model", "product");
     const clade_space *genes = clade_merge_space_genes(space);
     double genome[16] = {0};
     genome[gene_index(genes, "drop_rate.digits")] = 0.75;
@@ -200,7 +155,7 @@ static void hash_laws(void **state)
     const char *const names[] = {"linear", "task_arithmetic", "ties", "dare_ties", "dare_linear"};
     static const char *const sites[] = {"model", "layer", "depth:3"}, *const coordinates[] = {"product", "full"};
     for (size_t v = 0; v < 6; v++) {
-        clade_merge_space *space = new_space(names, 5, sites[v % 3], coordinates[v / 3]);
+        clade_merge_space *space = new_space(&stacked, names, 5, sites[v % 3], coordinates[v / 3]);
         const clade_space *genes = clade_merge_space_genes(space);
         double a[128], b[128];
         assert_true(genes->n_genes <= 128);
@@ -228,131 +183,6 @@ static void hash_laws(void **state)
         }
         clade_merge_space_free(space);
     }
-}
-
-/* ---- hand-made recipes ---- */
-
-static const clade_first *find_first(const clade_first *first, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(first[i].name, name) == 0)
-            return &first[i];
-    return NULL;
-}
-
-static void first_recipes(void **state)
-{
-    (void)state;
-    const char *const names[] = {"ties", "dare_ties", "task_arithmetic"};
-    clade_merge_space *space = new_space(names, 3, "layer", "product");
-    clade_first *first;
-    size_t count;
-    assert_ok(clade_merge_space_first(space, &first, &count));
-    assert_int_equal(count, 1 + 3 + 1 + 4 + 1);
-    char hash[CLADE_SHA256_HEX];
-    for (size_t i = 0; i < count; i++)
-        assert_true(clade_space_holds(clade_merge_space_genes(space), first[i].genome));
-    static const struct {
-        const char *name, *method;
-        double weight[3], density;
-    } expected[] = {
-        {"base", "task_arithmetic", {0, 0, 0}, 1},
-        {"parent digits", "ties", {0, 1, 0}, 1},
-        {"average", "task_arithmetic", {1 / 3.0, 1 / 3.0, 1 / 3.0}, 1},
-        {"task_arithmetic 0.3", "task_arithmetic", {0.3, 0.3, 0.3}, 1},
-        {"ties paper", "ties", {1, 1, 1}, 0.2},
-    };
-    for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
-        const clade_first *one = find_first(first, count, expected[e].name);
-        assert_non_null(one);
-        clade_recipe *recipe = decode(space, one->genome, hash);
-        assert_string_equal(recipe->method->name, expected[e].method);
-        for (size_t t = 0; t < FAMILY_TENSORS; t++) {
-            assert_true(site_value(recipe, stacked_names[t], "lambda") == 1);
-            for (size_t p = 0; p < 3; p++) {
-                assert_true(parent_value(recipe, stacked_names[t], "weight", p) == expected[e].weight[p]);
-                if (strcmp(recipe->method->name, "ties") == 0)
-                    assert_true(parent_value(recipe, stacked_names[t], "density", p) == expected[e].density);
-            }
-        }
-        clade_recipe_free(recipe);
-    }
-    clade_first_free(first, count);
-    clade_merge_space_free(space);
-}
-
-/* What a first recipe says is what comes out: the bits of the base and of each parent, and the mean. */
-static void first_children(void **state)
-{
-    (void)state;
-    const char *const spaces[][2] = {{"task_arithmetic", "ties"}, {"linear", "slerp"}, {"dare_linear", "dare_ties"}};
-    for (size_t v = 0; v < 3; v++) {
-        clade_merge_space *space = new_space(spaces[v], 2, "depth:2", v == 1 ? "full" : "product");
-        clade_first *first;
-        size_t count;
-        clade_child *child;
-        const clade_child_options options = {0};
-        assert_ok(clade_merge_space_first(space, &first, &count));
-        assert_ok(clade_child_new(stacked.family, &options, &child));
-        assert_non_null(find_first(first, count, "average"));
-        assert_int_equal(find_first(first, count, "base") != NULL, v != 1);
-        for (size_t i = 0; i < count; i++) {
-            char hash[CLADE_SHA256_HEX];
-            clade_recipe *recipe = decode(space, first[i].genome, hash);
-            assert_ok(clade_child_make(child, recipe));
-            for (size_t t = 0; t < FAMILY_TENSORS; t++) {
-                float made[FAMILY_COUNT], want[FAMILY_COUNT], parent[FAMILY_PARENTS][FAMILY_COUNT];
-                const char *name = stacked_names[t];
-                memcpy(made, clade_child_find(child, name)->data, sizeof made);
-                memcpy(want, clade_checkpoint_find(clade_family_base(stacked.family), name)->data, sizeof want);
-                for (size_t p = 0; p < FAMILY_PARENTS; p++)
-                    memcpy(parent[p], clade_checkpoint_find(clade_family_parent(stacked.family, p), name)->data,
-                           sizeof want);
-                const bool base = strcmp(first[i].name, "base") == 0, average = strcmp(first[i].name, "average") == 0;
-                for (size_t p = 0; p < FAMILY_PARENTS; p++)
-                    if (strncmp(first[i].name, "parent ", 7) == 0 && strcmp(first[i].name + 7, stacked.names[p]) == 0)
-                        memcpy(want, parent[p], sizeof want);
-                for (size_t e = 0; e < FAMILY_COUNT; e++) {
-                    if (average)
-                        want[e] = (float)(((double)parent[0][e] + (double)parent[1][e] + (double)parent[2][e]) / 3);
-                    if (base || average || strncmp(first[i].name, "parent ", 7) == 0)
-                        assert_near((double)made[e], (double)want[e], base ? 0 : 1e-7);
-                }
-            }
-            clade_recipe_free(recipe);
-        }
-        clade_child_free(child);
-        clade_first_free(first, count);
-        clade_merge_space_free(space);
-    }
-}
-
-/* Values outside a range, or fixed at something else, are left out. */
-static void first_respects_ranges(void **state)
-{
-    (void)state;
-    const clade_method *methods[] = {method("task_arithmetic")};
-    clade_range_override given[] = {{(char *)"weight", 0.15, 0.35}, {(char *)"normalize", 1, 1}};
-    clade_merge_space_plan plan = family_plan(&stacked, methods, 1, "model", "product");
-    clade_merge_space *space;
-    clade_first *first;
-    size_t count;
-    plan.ranges = given;
-    plan.n_ranges = 1;
-    assert_ok(clade_merge_space_new(&plan, stacked.family, &space));
-    assert_ok(clade_merge_space_first(space, &first, &count));
-    assert_int_equal(count, 3);
-    assert_non_null(find_first(first, count, "average"));
-    assert_non_null(find_first(first, count, "task_arithmetic 0.2"));
-    assert_non_null(find_first(first, count, "task_arithmetic 0.3"));
-    clade_first_free(first, count);
-    clade_merge_space_free(space);
-    plan.n_ranges = 2;
-    assert_ok(clade_merge_space_new(&plan, stacked.family, &space));
-    assert_ok(clade_merge_space_first(space, &first, &count));
-    assert_int_equal(count, 0);
-    clade_first_free(first, count);
-    clade_merge_space_free(space);
 }
 
 /* ---- refusals ---- */
@@ -418,12 +248,9 @@ static int close_families(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(product_genes),  cmocka_unit_test(full_genes),
-        cmocka_unit_test(ranges),         cmocka_unit_test(product_values),
-        cmocka_unit_test(curve_values),   cmocka_unit_test(drop_rate_is_the_complement),
-        cmocka_unit_test(hash_laws),      cmocka_unit_test(first_recipes),
-        cmocka_unit_test(first_children), cmocka_unit_test(first_respects_ranges),
-        cmocka_unit_test(refusals),       cmocka_unit_test(flat_model),
+        cmocka_unit_test(product_genes),  cmocka_unit_test(full_genes),   cmocka_unit_test(ranges),
+        cmocka_unit_test(product_values), cmocka_unit_test(curve_values), cmocka_unit_test(drop_rate_is_the_complement),
+        cmocka_unit_test(hash_laws),      cmocka_unit_test(refusals),     cmocka_unit_test(flat_model),
     };
     return cmocka_run_group_tests(tests, open_families, close_families);
 }

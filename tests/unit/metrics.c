@@ -111,9 +111,9 @@ static void cosines(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_equal_logits), cmocka_unit_test(certain_and_wrong), cmocka_unit_test(without_labels),
-        cmocka_unit_test(bins_are_joint),   cmocka_unit_test(one_class),         cmocka_unit_test(shifts_change_nothing),
-        cmocka_unit_test(not_finite),       cmocka_unit_test(cosines)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(two_equal_logits), cmocka_unit_test(certain_and_wrong),
+                                       cmocka_unit_test(without_labels),   cmocka_unit_test(bins_are_joint),
+                                       cmocka_unit_test(one_class),        cmocka_unit_test(shifts_change_nothing),
+                                       cmocka_unit_test(not_finite),       cmocka_unit_test(cosines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,17 +80,23 @@ static void test_clip_model_config(void **state)
 {
     const bench *b = *state;
     char text[2048];
-    snprintf(text, sizeof text, "{\"architectures\": [\"CLIPModel\"], \"projection_dim\": 7, \"vision_config\": {%s, "
-             "\"projection_dim\": 512}}", shape_members(&fixture_shape));
+    snprintf(text, sizeof text,
+             "{\"architectures\": [\"CLIPModel\"], \"projection_dim\": 7, \"vision_config\": {%s, "
+             "\"projection_dim\": 512}}",
+             shape_members(&fixture_shape));
     write_in(b->folder, "config.json", text);
     expect_same(b);
     /* The dict overrules the section, key by key; null is as good as absent; model_type stands in for architectures. */
-    snprintf(text, sizeof text, "{\"model_type\": \"clip\", \"projection_dim\": 7, \"vision_config_dict\": {\"hidden_size\": 20},"
-             " \"vision_config\": {\"hidden_size\": 24, %s}}", strstr(shape_members(&fixture_shape), "\"intermediate"));
+    snprintf(text, sizeof text,
+             "{\"model_type\": \"clip\", \"projection_dim\": 7, \"vision_config_dict\": {\"hidden_size\": 20},"
+             " \"vision_config\": {\"hidden_size\": 24, %s}}",
+             strstr(shape_members(&fixture_shape), "\"intermediate"));
     write_in(b->folder, "config.json", text);
     expect_refusal(b, CLADE_EINPUT, "found shape [20, 3, 4, 4], expected [20, 3, 32, 32]");
-    snprintf(text, sizeof text, "{\"model_type\": \"clip\", \"projection_dim\": 7, \"vision_config\": null, "
-             "\"vision_config_dict\": {%s}}", shape_members(&fixture_shape));
+    snprintf(text, sizeof text,
+             "{\"model_type\": \"clip\", \"projection_dim\": 7, \"vision_config\": null, "
+             "\"vision_config_dict\": {%s}}",
+             shape_members(&fixture_shape));
     write_in(b->folder, "config.json", text);
     expect_same(b);
 }
@@ -99,8 +105,15 @@ static void test_clip_model_config(void **state)
 static void test_defaults(void **state)
 {
     bench *b = *state;
-    const clade_model_shape shape = {.channels = 3, .image_size = 224, .patch = 32, .tokens = 50, .width = 24, .mlp = 3072,
-                                     .heads = 12, .blocks = 12, .projection = 512};
+    const clade_model_shape shape = {.channels = 3,
+                                     .image_size = 224,
+                                     .patch = 32,
+                                     .tokens = 50,
+                                     .width = 24,
+                                     .mlp = 3072,
+                                     .heads = 12,
+                                     .blocks = 12,
+                                     .projection = 512};
     fixture large;
     fixture_init(&large, shape);
     float *pixels = random_pixels(&shape, 1);
@@ -173,8 +186,12 @@ static const char *open_clip_name(const char *name)
         {"vision_model.pre_layrnorm", "visual.ln_pre"},
         {"vision_model.post_layernorm", "visual.ln_post"},
         {"visual_projection.weight", "visual.proj"},
-        {"layer_norm1", "ln_1"}, {"layer_norm2", "ln_2"}, {"mlp.fc1", "mlp.c_fc"}, {"mlp.fc2", "mlp.c_proj"},
-        {"self_attn.out_proj", "attn.out_proj"}, {"self_attn.q_proj.", "attn.in_proj_"},
+        {"layer_norm1", "ln_1"},
+        {"layer_norm2", "ln_2"},
+        {"mlp.fc1", "mlp.c_fc"},
+        {"mlp.fc2", "mlp.c_proj"},
+        {"self_attn.out_proj", "attn.out_proj"},
+        {"self_attn.q_proj.", "attn.in_proj_"},
     };
     static char out[128];
     const char *layers = "vision_model.encoder.layers.", *rest = name;
@@ -249,11 +266,13 @@ static void test_open_clip(void **state)
     expect_same(b);
     unlink(path_in(b->folder, "config.json"));
     expect_refusal(b, CLADE_EINPUT, "open_clip_config.json");
-    write_in(b->folder, "open_clip_config.json",
-             "{\"model_cfg\": {\"embed_dim\": 7, \"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 14, \"layers\": 2, "
-             "\"width\": 20, \"head_width\": 4, \"patch_size\": 4, \"mlp_ratio\": 1.55}, \"text_cfg\": {}}}");
+    write_in(
+        b->folder, "open_clip_config.json",
+        "{\"model_cfg\": {\"embed_dim\": 7, \"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 14, \"layers\": 2, "
+        "\"width\": 20, \"head_width\": 4, \"patch_size\": 4, \"mlp_ratio\": 1.55}, \"text_cfg\": {}}}");
     expect_same(b);
-    write_in(b->folder, "open_clip_config.json", "{\"model_cfg\": {\"embed_dim\": 7, \"vision_cfg\": {\"timm_model_name\": "
+    write_in(b->folder, "open_clip_config.json",
+             "{\"model_cfg\": {\"embed_dim\": 7, \"vision_cfg\": {\"timm_model_name\": "
              "\"vit\", \"layers\": [3, 4]}}}");
     expect_refusal(b, CLADE_EINCOMPATIBLE, "timm_model_name");
     for (size_t i = 0; i < count; i++)
@@ -270,13 +289,15 @@ static void test_bad_configs(void **state)
         clade_status status;
         const char *part;
     } bad[] = {
-        {"{\"architectures\": [\"ResNetForImageClassification\"]}", CLADE_EINCOMPATIBLE, "CLIPVisionModelWithProjection, CLIPModel"},
+        {"{\"architectures\": [\"ResNetForImageClassification\"]}", CLADE_EINCOMPATIBLE,
+         "CLIPVisionModelWithProjection, CLIPModel"},
         {"{\"model_type\": \"llama\"}", CLADE_EINCOMPATIBLE, "llama"},
         {"{\"architectures\": \"CLIPModel\"}", CLADE_EINPUT, "architectures"},
         {"{\"architectures\": []}", CLADE_EINPUT, "architectures[0]"},
         {"{}", CLADE_EINPUT, "model_type"},
         {"{\"architectures\": [\"CLIPModel\"], \"vision_config\": 3}", CLADE_EINPUT, "vision_config"},
-        {"{\"architectures\": [\"CLIPModel\"], \"vision_config\": {\"hidden_size\": 10.5}}", CLADE_EINPUT, "vision_config.hidden_size"},
+        {"{\"architectures\": [\"CLIPModel\"], \"vision_config\": {\"hidden_size\": 10.5}}", CLADE_EINPUT,
+         "vision_config.hidden_size"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         write_in(b->folder, "config.json", bad[i].config);
@@ -290,8 +311,10 @@ static void test_bad_values(void **state)
 {
     const bench *b = *state;
     static const char *const bad[][2] = {
-        {"\"hidden_act\": \"gelu_new\"", "expected quick_gelu or gelu"}, {"\"hidden_act\": 3", "hidden_act"},
-        {"\"layer_norm_eps\": \"small\"", "layer_norm_eps"},             {"\"layer_norm_eps\": -1", "layer_norm_eps"},
+        {"\"hidden_act\": \"gelu_new\"", "expected quick_gelu or gelu"},
+        {"\"hidden_act\": 3", "hidden_act"},
+        {"\"layer_norm_eps\": \"small\"", "layer_norm_eps"},
+        {"\"layer_norm_eps\": -1", "layer_norm_eps"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char more[128];

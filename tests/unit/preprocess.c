@@ -40,7 +40,8 @@ static void test_defaults(void **state)
     assert_near((double)out.std[1], 0.26130258, 1e-7);
     assert_fails(clade_preprocess_read(folder, 2, &out), CLADE_EINPUT, "preprocessor_config.json");
     assert_fails(clade_preprocess_read(folder, 5, &out), CLADE_EINCOMPATIBLE, "5 channels");
-    assert_ok(clade_preprocess_read(path_in(folder, "model.safetensors"), 1, &out)); /* a single file has no processor */
+    assert_ok(
+        clade_preprocess_read(path_in(folder, "model.safetensors"), 1, &out)); /* a single file has no processor */
 }
 
 static void test_files(void **state)
@@ -48,7 +49,8 @@ static void test_files(void **state)
     (void)state;
     clade_preprocess out = read_as("preprocessor_config.json",
                                    "{\"rescale_factor\": 0.00392156862745098, \"image_mean\": [0.1, 0.2], "
-                                   "\"image_std\": [1, 0.25], \"do_resize\": false}", 2);
+                                   "\"image_std\": [1, 0.25], \"do_resize\": false}",
+                                   2);
     assert_near((double)out.mean[1], 0.2, 1e-7);
     assert_near((double)out.std[1], 0.25, 0.0);
     out = read_as("processor_config.json", "{\"image_processor\": {\"image_mean\": [0.3], \"image_std\": [0.7]}}", 1);
@@ -65,14 +67,10 @@ static void test_refused(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"{\"rescale_factor\": 1}", "1/255"},
-        {"{\"do_rescale\": false}", "do_rescale"},
-        {"{\"do_rescale\": 1}", "do_rescale"},
-        {"{\"image_mean\": [0.5, 0.5, 0.5]}", "found 3 numbers, expected 1"},
-        {"{\"image_mean\": 0.5}", "image_mean"},
-        {"{\"image_mean\": [\"x\"]}", "image_mean[0]"},
-        {"{\"image_std\": [0]}", "image_std[0]"},
-        {"{", "preprocessor_config.json"},
+        {"{\"rescale_factor\": 1}", "1/255"},     {"{\"do_rescale\": false}", "do_rescale"},
+        {"{\"do_rescale\": 1}", "do_rescale"},    {"{\"image_mean\": [0.5, 0.5, 0.5]}", "found 3 numbers, expected 1"},
+        {"{\"image_mean\": 0.5}", "image_mean"},  {"{\"image_mean\": [\"x\"]}", "image_mean[0]"},
+        {"{\"image_std\": [0]}", "image_std[0]"}, {"{", "preprocessor_config.json"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         clade_preprocess out;

@@ -61,7 +61,8 @@ static void bad_json(void **state)
 {
     const tiny *t = *state;
     refuse(t, "\"labels\"", "\"lables\"", CLADE_ECONFIG, "tasks[0]: unknown key \"lables\"");
-    refuse(t, "\"labels\": \"alpha-labels.idx\",", "", CLADE_ECONFIG, "tasks[0].labels: found nothing, expected a path");
+    refuse(t, "\"labels\": \"alpha-labels.idx\",", "", CLADE_ECONFIG,
+           "tasks[0].labels: found nothing, expected a path");
     refuse(t, "\"name\": \"beta\"", "\"name\": \"alpha\"", CLADE_ECONFIG, "the name \"alpha\" of task 0 again");
     refuse(t, "\"name\": \"beta\"", "\"name\": \"\"", CLADE_ECONFIG, "tasks[1].name");
     refuse(t, "\"logit_scale\": 10", "\"logit_scale\": 0", CLADE_ECONFIG, "tasks[0].head.logit_scale: found 0");
@@ -83,7 +84,8 @@ static void bad_json(void **state)
 static void several_problems_at_once(void **state)
 {
     const tiny *t = *state;
-    rewrite(t, "\"search\": [0, 15], \"unlabelled\": [15, 25]", "\"search\": [0, 20], \"unlabelled\": [15, 25], \"x\": 0");
+    rewrite(t, "\"search\": [0, 15], \"unlabelled\": [15, 25]",
+            "\"search\": [0, 20], \"unlabelled\": [15, 25], \"x\": 0");
     clade_probes *probes = NULL;
     assert_fails(clade_probes_read(tiny_probes_path(t), &probes), CLADE_ECONFIG, "unknown key \"x\"");
     assert_non_null(strstr(clade_error_message(), "overlaps"));
@@ -171,14 +173,13 @@ static void hash_survives_a_move(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(reads, tiny_open, tiny_close),
-        cmocka_unit_test(splits),
-        cmocka_unit_test_setup_teardown(bad_json, tiny_open, tiny_close),
-        cmocka_unit_test_setup_teardown(several_problems_at_once, tiny_open, tiny_close),
-        cmocka_unit_test_setup_teardown(bad_files, tiny_open, tiny_close),
-        cmocka_unit_test_setup_teardown(bad_heads, tiny_open, tiny_close),
-        cmocka_unit_test_setup_teardown(hash, tiny_open, tiny_close),
-        cmocka_unit_test_setup_teardown(hash_survives_a_move, tiny_open, tiny_close)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(reads, tiny_open, tiny_close),
+                                       cmocka_unit_test(splits),
+                                       cmocka_unit_test_setup_teardown(bad_json, tiny_open, tiny_close),
+                                       cmocka_unit_test_setup_teardown(several_problems_at_once, tiny_open, tiny_close),
+                                       cmocka_unit_test_setup_teardown(bad_files, tiny_open, tiny_close),
+                                       cmocka_unit_test_setup_teardown(bad_heads, tiny_open, tiny_close),
+                                       cmocka_unit_test_setup_teardown(hash, tiny_open, tiny_close),
+                                       cmocka_unit_test_setup_teardown(hash_survives_a_move, tiny_open, tiny_close)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

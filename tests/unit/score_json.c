@@ -101,8 +101,12 @@ static void objectives(void **state)
 {
     (void)state;
     clade_task_score tasks[2] = {{.clean = {.accuracy = 0.5}}, {.clean = {.accuracy = 0.9}}};
-    const clade_score score = {.tasks = tasks, .n_tasks = 2, .clean = {.accuracy = 0.7, .ece = 0.1}, .robustness = 0.4,
-                               .entropy = 1.5, .worst_task = 0.5};
+    const clade_score score = {.tasks = tasks,
+                               .n_tasks = 2,
+                               .clean = {.accuracy = 0.7, .ece = 0.1},
+                               .robustness = 0.4,
+                               .entropy = 1.5,
+                               .worst_task = 0.5};
     const double reference[] = {0.8, 0.9}, unknown[] = {0.8, NAN}, zero[] = {0.0, 0.9};
     static const struct {
         const char *name;

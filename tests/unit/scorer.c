@@ -63,7 +63,8 @@ static void bits_and_shares(void **state)
         for (size_t c = 0; c < 3; c++)
             assert_near((double)ones(task, 15 + 15 * c, 15, 1) / 15.0, task->corrupted[c].accuracy, 1e-15);
         assert_near(task->robustness,
-                    (task->corrupted[0].accuracy + task->corrupted[1].accuracy + task->corrupted[2].accuracy) / 3.0, 1e-15);
+                    (task->corrupted[0].accuracy + task->corrupted[1].accuracy + task->corrupted[2].accuracy) / 3.0,
+                    1e-15);
     }
     assert_near(score.clean.accuracy, (score.tasks[0].clean.accuracy + score.tasks[1].clean.accuracy) / 2.0, 1e-15);
     assert_near(score.entropy, (score.tasks[0].entropy + score.tasks[1].entropy) / 2.0, 1e-15);
@@ -85,7 +86,8 @@ static void rotating_is_a_diagonal_of_all(void **state)
     for (size_t k = 0; k < 2; k++) {
         for (size_t i = 0; i < TINY_SEARCH; i++) {
             assert_int_equal(bit(&grid.tasks[k], i), bit(&diagonal.tasks[k], i));
-            assert_int_equal(bit(&grid.tasks[k], TINY_SEARCH * (1 + i % 3) + i), bit(&diagonal.tasks[k], TINY_SEARCH + i));
+            assert_int_equal(bit(&grid.tasks[k], TINY_SEARCH * (1 + i % 3) + i),
+                             bit(&diagonal.tasks[k], TINY_SEARCH + i));
         }
         for (size_t c = 0; c < 3; c++)
             assert_near((double)ones(&diagonal.tasks[k], TINY_SEARCH + c, 5, 3) / 5.0,

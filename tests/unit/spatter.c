@@ -59,7 +59,8 @@ static void slow_chamfer(int *d, int limit)
             for (int j = 0; j < N; j++)
                 for (size_t k = 0; k < 3; k++) {
                     const int dy = abs(i / W - j / W), dx = abs(i % W - j % W);
-                    const bool step = (dy == steps[k][0] && dx == steps[k][1]) || (dy == steps[k][1] && dx == steps[k][0]);
+                    const bool step =
+                        (dy == steps[k][0] && dx == steps[k][1]) || (dy == steps[k][1] && dx == steps[k][0]);
                     if (step && d[j] + steps[k][2] < d[i]) {
                         d[i] = d[j] + steps[k][2];
                         changed = true;
@@ -118,7 +119,8 @@ static void water_and_mud(void **state)
 {
     (void)state;
     static const clade_spatter_constants water = {0.65, 0.3, 1.0, 0.69, 0.5, false};
-    static const clade_spatter_constants flood = {2.0, 0.1, 0.7, 0.69, 0.6, true}, dry = {0.0, 0.1, 0.7, 0.7, 0.5, false};
+    static const clade_spatter_constants flood = {2.0, 0.1, 0.7, 0.69, 0.6, true},
+                                         dry = {0.0, 0.1, 0.7, 0.7, 0.5, false};
     float pixels[3 * 32 * 32];
     clade_image image = {3, 32, 32, pixels};
     clade_rng rng = clade_rng_seeded(5, 5);

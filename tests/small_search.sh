@@ -1,0 +1,42 @@
+# Sourced by the shell tests of searches: a small experiment on a copy of the demo zoo, and what they all ask of a run.
+# CLADE: the program; CLADE_SOURCE: the source folder.
+set -euo pipefail
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_hwloc_base_binding_policy=none
+zoo=$CLADE_SOURCE/experiments/demo/zoo
+[ -x "$CLADE" ] || { echo "skipped: $CLADE is not built"; exit 77; }
+[ -d "$zoo" ] || { echo "skipped: $zoo is not there"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# small_experiment CHILDREN [ITEMS]: $work/experiment.json with two parents, ITEMS (16) items a task and 16 of holdout.
+small_experiment() {
+    local items=${2:-16}
+    rm -rf "$work/zoo"
+    cp -r "$zoo" "$work/zoo"
+    chmod -R u+w "$work/zoo"
+    sed -i -e 's/^     720$/     336/' "$work/zoo/probes.json"
+    ! grep -q '^     720$' "$work/zoo/probes.json" && grep -q '^     336$' "$work/zoo/probes.json" ||
+        fail "the demo's probes.json looks different; adapt tests/small_search.sh"
+    cat > "$work/experiment.json" <<END
+{ "clade": 1, "seed": 5, "base": "zoo/base", "parents": { "digits": "zoo/digits", "shapes": "zoo/shapes" },
+  "probes": "zoo/probes.json", "space": { "methods": ["task_arithmetic", "ties"], "sites": "depth:2" },
+  "items": { "labelled": $items, "corrupted": $items, "unlabelled": $items },
+  "algorithm": { "name": "sms_emoa", "population": 6 }, "budget": { "children": $1 }, "window": 4, "best_weights": false }
+END
+}
+
+# The run hash that `clade status` prints.
+hash_of() {
+    "$CLADE" status "$1" --json | sed -nE 's/.*"run_hash": *"([0-9a-f]{64})".*/\1/p'
+}
+
+# number FIELD RUN: a number out of `clade status --json`.
+number() {
+    "$CLADE" status "$2" --json | sed -nE "s/^  \"$1\": *([0-9.]+),?\$/\\1/p"
+}

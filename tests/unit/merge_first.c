@@ -1,0 +1,152 @@
+/* The hand-made recipes a search starts from: they decode to what they say, and make what they say. */
+#include "merge_fixture.h"
+#include "near.h"
+
+static family_fixture stacked;
+
+static const clade_first *find_first(const clade_first *first, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(first[i].name, name) == 0)
+            return &first[i];
+    return NULL;
+}
+
+static void first_recipes(void **state)
+{
+    (void)state;
+    const char *const names[] = {"ties", "dare_ties", "task_arithmetic"};
+    clade_merge_space *space = new_space(&stacked, names, 3, "layer", "product");
+    clade_first *first;
+    size_t count;
+    assert_ok(clade_merge_space_first(space, &first, &count));
+    assert_int_equal(count, 1 + 3 + 1 + 4 + 1);
+    char hash[CLADE_SHA256_HEX];
+    for (size_t i = 0; i < count; i++)
+        assert_true(clade_space_holds(clade_merge_space_genes(space), first[i].genome));
+    static const struct {
+        const char *name, *method;
+        double weight[3], density;
+    } expected[] = {
+        {"base", "task_arithmetic", {0, 0, 0}, 1},
+        {"parent digits", "ties", {0, 1, 0}, 1},
+        {"average", "task_arithmetic", {1 / 3.0, 1 / 3.0, 1 / 3.0}, 1},
+        {"task_arithmetic 0.3", "task_arithmetic", {0.3, 0.3, 0.3}, 1},
+        {"ties paper", "ties", {1, 1, 1}, 0.2},
+    };
+    for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
+        const clade_first *one = find_first(first, count, expected[e].name);
+        assert_non_null(one);
+        clade_recipe *recipe = decode(space, one->genome, hash);
+        assert_string_equal(recipe->method->name, expected[e].method);
+        for (size_t t = 0; t < FAMILY_TENSORS; t++) {
+            assert_true(site_value(recipe, stacked_names[t], "lambda") == 1);
+            for (size_t p = 0; p < 3; p++) {
+                assert_true(parent_value(recipe, stacked_names[t], "weight", p) == expected[e].weight[p]);
+                if (strcmp(recipe->method->name, "ties") == 0)
+                    assert_true(parent_value(recipe, stacked_names[t], "density", p) == expected[e].density);
+            }
+        }
+        clade_recipe_free(recipe);
+    }
+    clade_first_free(first, count);
+    clade_merge_space_free(space);
+}
+
+/* What a first recipe says is what comes out: the bits of the base and of each parent, and the mean. */
+static void first_children(void **state)
+{
+    (void)state;
+    const char *const spaces[][2] = {{"task_arithmetic", "ties"}, {"linear", "slerp"}, {"dare_linear", "dare_ties"}};
+    for (size_t v = 0; v < 3; v++) {
+        clade_merge_space *space = new_space(&stacked, spaces[v], 2, "depth:2", v == 1 ? "full" : "product");
+        clade_first *first;
+        size_t count;
+        clade_child *child;
+        const clade_child_options options = {0};
+        assert_ok(clade_merge_space_first(space, &first, &count));
+        assert_ok(clade_child_new(stacked.family, &options, &child));
+        assert_non_null(find_first(first, count, "average"));
+        assert_int_equal(find_first(first, count, "base") != NULL, v != 1);
+        for (size_t i = 0; i < count; i++) {
+            char hash[CLADE_SHA256_HEX];
+            clade_recipe *recipe = decode(space, first[i].genome, hash);
+            assert_ok(clade_child_make(child, recipe));
+            for (size_t t = 0; t < FAMILY_TENSORS; t++) {
+                float made[FAMILY_COUNT], want[FAMILY_COUNT], parent[FAMILY_PARENTS][FAMILY_COUNT];
+                const char *name = stacked_names[t];
+                memcpy(made, clade_child_find(child, name)->data, sizeof made);
+                memcpy(want, clade_checkpoint_find(clade_family_base(stacked.family), name)->data, sizeof want);
+                for (size_t p = 0; p < FAMILY_PARENTS; p++)
+                    memcpy(parent[p], clade_checkpoint_find(clade_family_parent(stacked.family, p), name)->data,
+                           sizeof want);
+                const bool base = strcmp(first[i].name, "base") == 0, average = strcmp(first[i].name, "average") == 0;
+                for (size_t p = 0; p < FAMILY_PARENTS; p++)
+                    if (strncmp(first[i].name, "parent ", 7) == 0 && strcmp(first[i].name + 7, stacked.names[p]) == 0)
+                        memcpy(want, parent[p], sizeof want);
+                for (size_t e = 0; e < FAMILY_COUNT; e++) {
+                    if (average)
+                        want[e] = (float)(((double)parent[0][e] + (double)parent[1][e] + (double)parent[2][e]) / 3);
+                    if (base || average || strncmp(first[i].name, "parent ", 7) == 0)
+                        assert_near((double)made[e], (double)want[e], base ? 0 : 1e-7);
+                }
+            }
+            clade_recipe_free(recipe);
+        }
+        clade_child_free(child);
+        clade_first_free(first, count);
+        clade_merge_space_free(space);
+    }
+}
+
+/* Values outside a range, or fixed at something else, are left out. */
+static void first_respects_ranges(void **state)
+{
+    (void)state;
+    const clade_method *methods[] = {method("task_arithmetic")};
+    clade_range_override given[] = {{(char *)"weight", 0.15, 0.35}, {(char *)"normalize", 1, 1}};
+    clade_merge_space_plan plan = family_plan(&stacked, methods, 1, "model", "product");
+    clade_merge_space *space;
+    clade_first *first;
+    size_t count;
+    plan.ranges = given;
+    plan.n_ranges = 1;
+    assert_ok(clade_merge_space_new(&plan, stacked.family, &space));
+    assert_ok(clade_merge_space_first(space, &first, &count));
+    assert_int_equal(count, 3);
+    assert_non_null(find_first(first, count, "average"));
+    assert_non_null(find_first(first, count, "task_arithmetic 0.2"));
+    assert_non_null(find_first(first, count, "task_arithmetic 0.3"));
+    clade_first_free(first, count);
+    clade_merge_space_free(space);
+    plan.n_ranges = 2;
+    assert_ok(clade_merge_space_new(&plan, stacked.family, &space));
+    assert_ok(clade_merge_space_first(space, &first, &count));
+    assert_int_equal(count, 0);
+    clade_first_free(first, count);
+    clade_merge_space_free(space);
+}
+
+static int open_family(void **state)
+{
+    (void)state;
+    family_init(&stacked, stacked_names);
+    return 0;
+}
+
+static int close_family(void **state)
+{
+    (void)state;
+    family_fini(&stacked);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_recipes),
+        cmocka_unit_test(first_children),
+        cmocka_unit_test(first_respects_ranges),
+    };
+    return cmocka_run_group_tests(tests, open_family, close_family);
+}
