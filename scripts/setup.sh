@@ -12,8 +12,8 @@ packages=(
 if ! command -v apt-get > /dev/null; then
     cat >&2 << END
 There is no apt-get here. Please install by other means, each library with its headers: C17 compiler, CMake >= 3.25,
-Ninja, pkg-config, Open MPI, OpenBLAS (with CBLAS), LAPACKE, cJSON, SQLite 3 and its shell, zlib, libjpeg-turbo, libyaml,
-cmocka. Debian calls them: ${packages[*]}
+Ninja, pkg-config, Open MPI, OpenBLAS (with CBLAS), LAPACKE, cJSON, SQLite 3 and its shell, zlib, libjpeg-turbo,
+libyaml, cmocka. Debian calls them: ${packages[*]}
 END
     exit 1
 fi

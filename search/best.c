@@ -1,5 +1,5 @@
-/* The folder best/: what a user takes away. It is built beside and put in place in one step, so that whoever looks sees one child's
- * recipe, lineage and weights, never a mixture of two. */
+/* The folder best/: what a user takes away. It is built beside and put in place in one step, so that whoever looks sees
+ * one child's recipe, lineage and weights, never a mixture of two. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +16,9 @@ static const char STAGED_PREFIX[] = "best.tmp-";
 
 typedef struct best {
     const clade_experiment *experiment;
-    char *staged, *target;  /* folders, owned */
-    clade_lineage lineage;  /* the last one is the child */
-    clade_recipe *recipe;   /* owned */
+    char *staged, *target; /* folders, owned */
+    clade_lineage lineage; /* the last one is the child */
+    clade_recipe *recipe;  /* owned */
 } best;
 
 /* FOLDER/NAME with this text. */
@@ -131,8 +131,11 @@ static clade_status write_mergekit(const best *self)
     clade_status status = clade_recipe_to_mergekit(self->recipe, &text);
     if (status == CLADE_ECONFIG) {
         clade_text_clear(&text);
-        clade_text_append(&text, "mergekit cannot express this recipe: %s\nThe recipe itself is recipe.json; `clade merge recipe.json "
-                          "OUT_DIR` makes the weights from it.\n", clade_error_message());
+        clade_text_append(
+            &text,
+            "mergekit cannot express this recipe: %s\nThe recipe itself is recipe.json; `clade merge recipe.json "
+            "OUT_DIR` makes the weights from it.\n",
+            clade_error_message());
         name = "mergekit.txt";
         status = CLADE_OK;
     }
@@ -154,7 +157,8 @@ static clade_status write_weights(best *self, const clade_text *card)
     return status;
 }
 
-clade_status clade_best_write(clade_ledger *ledger, const clade_experiment *experiment, const char *run_folder, uint64_t child)
+clade_status clade_best_write(clade_ledger *ledger, const clade_experiment *experiment, const char *run_folder,
+                              uint64_t child)
 {
     best self = {0};
     clade_status status = begin(&self, ledger, experiment, run_folder, child);
@@ -191,7 +195,8 @@ clade_status clade_best_finish(clade_ledger *ledger, const clade_front *front, c
     if (status == CLADE_OK)
         status = clade_replace_folder(self.staged, self.target);
     if (status == CLADE_OK)
-        clade_log(CLADE_LOG_INFO, "the best is child %llu (%s): %s", (unsigned long long)member->child, member->method, self.target);
+        clade_log(CLADE_LOG_INFO, "the best is child %llu (%s): %s", (unsigned long long)member->child, member->method,
+                  self.target);
     clade_text_free(&card);
     end(&self);
     return status;
@@ -207,7 +212,8 @@ clade_status clade_best_clean(const char *run_folder)
         if (strncmp(entry->d_name, STAGED_PREFIX, strlen(STAGED_PREFIX)) != 0)
             continue;
         char *path = clade_path_join(run_folder, entry->d_name);
-        status = path ? clade_remove_folder(path) : clade_fail_memory(strlen(run_folder) + strlen(entry->d_name), "a path");
+        status =
+            path ? clade_remove_folder(path) : clade_fail_memory(strlen(run_folder) + strlen(entry->d_name), "a path");
         clade_free(path);
     }
     (void)closedir(folder);

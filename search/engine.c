@@ -146,6 +146,8 @@ static clade_status run_loop(clade_engine *engine)
         if (replay) { /* the first turn uses up all that the ledger has */
             engine->replayed = engine->committed;
             engine->live_since = clade_engine_clock();
+            if (engine->replayed > 0)
+                clade_log(CLADE_LOG_INFO, "going on after %llu children", (unsigned long long)engine->replayed);
         }
         const bool finished = engine->closed && engine->committed == engine->asked;
         CLADE_TRY(check_failures(engine, finished));

@@ -1,5 +1,5 @@
-/* What the engine's files share: engine.c (the loop), engine_open.c (sessions), engine_child.c (asking and committing), engine_score.c (references and
- * holdout), best.c (the folder best/). */
+/* What the engine's files share: engine.c (the loop), engine_open.c (sessions), engine_child.c (asking and committing),
+ * engine_score.c (references and holdout), best.c (the folder best/). */
 #ifndef CLADE_ENGINE_STATE_H
 #define CLADE_ENGINE_STATE_H
 
@@ -12,11 +12,11 @@
 #define CLADE_BASE_NAME ""
 
 typedef enum clade_slot_state {
-    CLADE_SLOT_NEW,      /* bred, to be submitted */
-    CLADE_SLOT_WAITING,  /* at the pool */
-    CLADE_SLOT_COPY,     /* of an earlier child with the same recipe: settled when its turn comes */
-    CLADE_SLOT_ARRIVED,  /* result here, not in the ledger yet */
-    CLADE_SLOT_SETTLED   /* result in the ledger */
+    CLADE_SLOT_NEW,     /* bred, to be submitted */
+    CLADE_SLOT_WAITING, /* at the pool */
+    CLADE_SLOT_COPY,    /* of an earlier child with the same recipe: settled when its turn comes */
+    CLADE_SLOT_ARRIVED, /* result here, not in the ledger yet */
+    CLADE_SLOT_SETTLED  /* result in the ledger */
 } clade_slot_state;
 
 /* A child between ask and commit; child c is in slot c % W. */
@@ -49,25 +49,26 @@ typedef struct clade_engine {
     clade_slot *slots;        /* (window) */
     clade_archive front;
     /* where we are */
-    clade_score_plan plan;    /* of the search split */
+    clade_score_plan plan; /* of the search split */
     size_t n_genes;
     uint64_t asked, committed, failed, images;
-    uint64_t replayed;        /* committed in earlier sessions */
-    uint64_t stop_at;         /* children asked when the seconds were up in an earlier session; UINT64_MAX: they were not */
-    bool closed;              /* a budget is reached: no more children are asked */
+    uint64_t replayed; /* committed in earlier sessions */
+    uint64_t stop_at;  /* children asked when the seconds were up in an earlier session; UINT64_MAX: they were not */
+    bool closed;       /* a budget is reached: no more children are asked */
     char run_hash[CLADE_SHA256_HEX];
-    clade_text first_failure; /* reason of the first failed child */
+    clade_text first_failure;    /* reason of the first failed child */
     double started, used_before; /* monotonic time; seconds of earlier sessions since the last extension */
-    double live_since;        /* monotonic time of the end of the replay */
+    double live_since;           /* monotonic time of the end of the replay */
     double last_progress, next_best;
-    uint64_t best_written;    /* the child best/ is about; UINT64_MAX: none */
+    uint64_t best_written; /* the child best/ is about; UINT64_MAX: none */
 } clade_engine;
 
 double clade_engine_clock(void); /* monotonic seconds */
 
 /* ---- engine_open.c ---- */
 
-/* Begin a session: the ledger and its lock, checks against earlier sessions, the space and the algorithm. Close after failure, too. */
+/* Begin a session: the ledger and its lock, checks against earlier sessions, the space and the algorithm. Close after
+ * failure, too. */
 clade_status clade_engine_open(clade_engine *engine) CLADE_CHECK_RESULT;
 void clade_engine_close(clade_engine *engine);
 
@@ -96,7 +97,8 @@ bool clade_reference_name(const clade_experiment *experiment, size_t index, char
 /* Accuracy of each task's own fine-tune on SPLIT as the ledger has it: OUT (n_tasks), NAN where there is none. */
 clade_status clade_read_retention(clade_ledger *ledger, const clade_experiment *experiment, const clade_probes *probes,
                                   clade_split split, double *out) CLADE_CHECK_RESULT;
-clade_score_plan clade_plan_of(const clade_experiment *experiment, clade_split split); /* CLADE_SEARCH or CLADE_HOLDOUT */
+clade_score_plan clade_plan_of(const clade_experiment *experiment,
+                               clade_split split); /* CLADE_SEARCH or CLADE_HOLDOUT */
 bool clade_has_holdout(const clade_probes *probes);
 
 /* ---- best.c ---- */
@@ -105,7 +107,8 @@ bool clade_has_holdout(const clade_probes *probes);
 clade_status clade_best_write(clade_ledger *ledger, const clade_experiment *experiment, const char *run_folder,
                               uint64_t child) CLADE_CHECK_RESULT;
 /* At the end: everything, for the best of FRONT. */
-clade_status clade_best_finish(clade_ledger *ledger, const clade_front *front, const char *run_folder) CLADE_CHECK_RESULT;
+clade_status clade_best_finish(clade_ledger *ledger, const clade_front *front,
+                               const char *run_folder) CLADE_CHECK_RESULT;
 /* Remove what a killed process left half done. */
 clade_status clade_best_clean(const char *run_folder) CLADE_CHECK_RESULT;
 

@@ -1,4 +1,5 @@
-/* The front of a run, read from its ledger alone: so that every report, the files at the end and a look at a running search agree. */
+/* The front of a run, read from its ledger alone: so that every report, the files at the end and a look at a running
+ * search agree. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,8 @@ static clade_status open_reader(reader *self, const char *run_folder, const clad
     self->probes = front->probes;
     self->archive.n_objectives = front->experiment->n_objectives;
     char *path = clade_path_join(run_folder, "run.db");
-    clade_status status = path ? clade_ledger_open(path, false, &self->ledger) : clade_fail_memory(strlen(run_folder), "a path");
+    clade_status status =
+        path ? clade_ledger_open(path, false, &self->ledger) : clade_fail_memory(strlen(run_folder), "a path");
     clade_free(path);
     for (size_t i = 0; status == CLADE_OK && i < sizeof splits / sizeof *splits; i++) {
         const clade_split split = splits[i];
@@ -81,7 +83,8 @@ static clade_status read_score(const reader *self, clade_split split, const clad
         return clade_fail_memory(count * sizeof **values, "the front");
     const bool scored = found && row->status == CLADE_OK;
     if (scored)
-        CLADE_TRY(clade_score_parse(clade_text_get(&row->score), row->score.length, self->probes, &self->plans[split], score));
+        CLADE_TRY(clade_score_parse(clade_text_get(&row->score), row->score.length, self->probes, &self->plans[split],
+                                    score));
     for (size_t i = 0; i < count; i++)
         (*values)[i] = scored ? objectives[i]->value(score, self->retention[split]) : NAN;
     return CLADE_OK;
@@ -175,7 +178,8 @@ static bool holdout_point(const clade_experiment *experiment, const clade_member
     return known;
 }
 
-/* Keep the members that are scored on holdout and that no other one dominates there. Marks first: a dominated member still dominates. */
+/* Keep the members that are scored on holdout and that no other one dominates there. Marks first: a dominated member
+ * still dominates. */
 static clade_status filter_holdout(reader *self, clade_front *front)
 {
     const size_t m = self->experiment->n_objectives, n = front->n_members;

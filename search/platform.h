@@ -4,8 +4,8 @@
 
 #include "clade/text.h"
 
-/* The platform as JSON: version, compiler, CPU, kernels, BLAS config, core and threads, MPI. Equal on two machines when a run may
- * move from one to the other and stay bit for bit the same. */
+/* The platform as JSON: version, compiler, CPU, kernels, BLAS config, core and threads, MPI. Equal on two machines when
+ * a run may move from one to the other and stay bit for bit the same. */
 void clade_platform_print(clade_text *json);
 
 #endif

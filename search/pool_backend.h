@@ -1,4 +1,5 @@
-/* What carries out a pool's jobs: this process, MPI ranks, or a test. pool.c keeps the queue and the counts for all of them. */
+/* What carries out a pool's jobs: this process, MPI ranks, or a test. pool.c keeps the queue and the counts for all of
+ * them. */
 #ifndef CLADE_POOL_BACKEND_H
 #define CLADE_POOL_BACKEND_H
 

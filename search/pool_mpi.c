@@ -189,6 +189,11 @@ void clade_mpi_finish(void)
     (void)MPI_Finalize();
 }
 
+void clade_link_abandon(void)
+{
+    mpi.started = false;
+}
+
 const char *clade_mpi_version(void)
 {
     static char version[MPI_MAX_LIBRARY_VERSION_STRING];

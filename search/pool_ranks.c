@@ -275,6 +275,7 @@ clade_status clade_pool_serve(void)
     clade_message in;
     /* A user's or a scheduler's wish to stop is for the coordinator to act on; mpirun forwards it to every rank. */
     signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     clade_status status = await(&in);
     if (status == CLADE_OK && in.tag == CLADE_TAG_EXPERIMENT) {
@@ -298,6 +299,8 @@ clade_status clade_pool_serve(void)
         clade_free(in.bytes);
         status = reply(CLADE_TAG_STOPPED, NULL, 0, &nothing);
     }
+    if (status != CLADE_OK)
+        clade_link_abandon();
     clade_worker_free(worker);
     clade_experiment_free(experiment);
     return status;

@@ -72,8 +72,8 @@ clade_status clade_sqlite_open(const char *path, clade_sqlite_mode mode, clade_s
     }
     db->path = copy;
     db->writes = mode != CLADE_SQLITE_READ;
-    /* A reader, too, must be able to undo what a killed writer left half done; where the file cannot be written SQLite opens it
-     * read-only by itself, and query_only keeps readers from writing everywhere else. */
+    /* A reader, too, must be able to undo what a killed writer left half done; where the file cannot be written SQLite
+     * opens it read-only by itself, and query_only keeps readers from writing everywhere else. */
     const int flags = SQLITE_OPEN_READWRITE | (mode == CLADE_SQLITE_CREATE ? SQLITE_OPEN_CREATE : 0);
     const int code = sqlite3_open_v2(path, &db->handle, flags, NULL);
     clade_status status = code == SQLITE_OK ? configure(db, mode) : fail(db, code, "open");

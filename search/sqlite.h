@@ -1,5 +1,6 @@
-/* SQLite as the ledger needs it: open, a statement at a time, failures as clade_status with the file's name. The statement keeps the
- * first failure, so that a caller binds, steps and reads in straight lines and checks once, at the end. */
+/* SQLite as the ledger needs it: open, a statement at a time, failures as clade_status with the file's name. The
+ * statement keeps the first failure, so that a caller binds, steps and reads in straight lines and checks once, at the
+ * end. */
 #ifndef CLADE_SQLITE_H
 #define CLADE_SQLITE_H
 
@@ -26,8 +27,8 @@ void clade_sqlite_rollback(clade_sqlite *db); /* when a transaction is open */
 
 /* A statement. SQL is a constant of the program; values only ever come in through the binds, in order. */
 typedef struct clade_query {
-    clade_sqlite *db;    /* borrowed */
-    void *statement;     /* owned, until _end */
+    clade_sqlite *db; /* borrowed */
+    void *statement;  /* owned, until _end */
     int bound;
     clade_status status; /* the first failure */
 } clade_query;

@@ -1,5 +1,6 @@
-/* A run without a model: three small checkpoints, probes whose images are never read, and a pool that scores a child by how near its
- * weights are to its parents', in any order of arrival, with failures, delays and deaths as a test asks for. */
+/* A run without a model: three small checkpoints, probes whose images are never read, and a pool that scores a child by
+ * how near its weights are to its parents', in any order of arrival, with failures, delays and deaths as a test asks
+ * for. */
 #ifndef CLADE_FAKE_RUN_H
 #define CLADE_FAKE_RUN_H
 
@@ -7,6 +8,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <sqlite3.h>
 
 #include "clade/files.h"
 #include "clade/merge.h"
@@ -29,8 +31,13 @@ static inline void fake_checkpoint(const char *folder, const char *name, uint64_
     for (size_t t = 0; t < FAKE_TENSORS; t++) {
         for (size_t i = 0; i < FAKE_VALUES; i++)
             values[t][i] = (float)(clade_rng_uniform(&rng) - 0.5);
-        tensors[t] = (clade_tensor){.name = names[t], .dtype = CLADE_F32, .rank = 1, .shape = shape, .count = FAKE_VALUES,
-                                    .bytes = sizeof values[t], .data = values[t]};
+        tensors[t] = (clade_tensor){.name = names[t],
+                                    .dtype = CLADE_F32,
+                                    .rank = 1,
+                                    .shape = shape,
+                                    .count = FAKE_VALUES,
+                                    .bytes = sizeof values[t],
+                                    .data = values[t]};
     }
     snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
     assert_ok(clade_safetensors_write(path, tensors, FAKE_TENSORS, NULL, NULL));
@@ -49,9 +56,20 @@ static inline void fake_heads(const char *folder)
     static const uint64_t shape[] = {2, 2};
     static const float rows[] = {1.0F, 0.0F, 0.0F, 1.0F};
     char path[TEST_PATH + 64];
-    const clade_tensor heads[] = {
-        {.name = "digits", .dtype = CLADE_F32, .rank = 2, .shape = shape, .count = 4, .bytes = sizeof rows, .data = rows},
-        {.name = "fashion", .dtype = CLADE_F32, .rank = 2, .shape = shape, .count = 4, .bytes = sizeof rows, .data = rows}};
+    const clade_tensor heads[] = {{.name = "digits",
+                                   .dtype = CLADE_F32,
+                                   .rank = 2,
+                                   .shape = shape,
+                                   .count = 4,
+                                   .bytes = sizeof rows,
+                                   .data = rows},
+                                  {.name = "fashion",
+                                   .dtype = CLADE_F32,
+                                   .rank = 2,
+                                   .shape = shape,
+                                   .count = 4,
+                                   .bytes = sizeof rows,
+                                   .data = rows}};
     snprintf(path, sizeof path, "%s/heads.safetensors", folder);
     assert_ok(clade_safetensors_write(path, heads, 2, NULL, NULL));
 }
@@ -66,18 +84,22 @@ static inline void fake_experiment(const char *folder, const char *extra)
     fake_heads(folder);
     fake_file(folder, "images.idx", "never read");
     fake_file(folder, "labels.idx", "never read");
-    fake_file(folder, "probes.json",
-              "{\"tasks\": ["
-              "{\"name\": \"fashion\", \"images\": \"images.idx\", \"labels\": \"labels.idx\", \"head\": {\"file\": "
-              "\"heads.safetensors\", \"tensor\": \"fashion\", \"logit_scale\": 20.0}, \"splits\": {\"search\": [0, 8], "
-              "\"unlabelled\": [8, 16], \"holdout\": [16, 24]}},"
-              "{\"name\": \"digits\", \"images\": \"images.idx\", \"labels\": \"labels.idx\", \"head\": {\"file\": "
-              "\"heads.safetensors\", \"tensor\": \"digits\", \"logit_scale\": 20.0}, \"splits\": {\"search\": [0, 8], "
-              "\"unlabelled\": [8, 16], \"holdout\": [16, 24]}}]}");
+    fake_file(
+        folder, "probes.json",
+        "{\"tasks\": ["
+        "{\"name\": \"fashion\", \"images\": \"images.idx\", \"labels\": \"labels.idx\", \"head\": {\"file\": "
+        "\"heads.safetensors\", \"tensor\": \"fashion\", \"logit_scale\": 20.0}, \"splits\": {\"search\": [0, 8], "
+        "\"unlabelled\": [8, 16], \"holdout\": [16, 24]}},"
+        "{\"name\": \"digits\", \"images\": \"images.idx\", \"labels\": \"labels.idx\", \"head\": {\"file\": "
+        "\"heads.safetensors\", \"tensor\": \"digits\", \"logit_scale\": 20.0}, \"splits\": {\"search\": [0, 8], "
+        "\"unlabelled\": [8, 16], \"holdout\": [16, 24]}}]}");
     snprintf(text, sizeof text,
-             "{\"clade\": 1, %s \"base\": \"base.safetensors\", \"parents\": {\"fashion\": \"fashion.safetensors\", \"digits\": "
-             "\"digits.safetensors\"}, \"probes\": \"probes.json\", \"space\": {\"methods\": [\"task_arithmetic\", \"ties\"], "
-             "\"sites\": \"model\"}}", extra);
+             "{\"clade\": 1, %s \"base\": \"base.safetensors\", \"parents\": {\"fashion\": \"fashion.safetensors\", "
+             "\"digits\": "
+             "\"digits.safetensors\"}, \"probes\": \"probes.json\", \"space\": {\"methods\": [\"task_arithmetic\", "
+             "\"ties\"], "
+             "\"sites\": \"model\"}}",
+             extra);
     fake_file(folder, "experiment.json", text);
 }
 
@@ -88,11 +110,11 @@ typedef struct fake_pool {
     const clade_probes *probes;
     clade_child *child;
     clade_rng rng;
-    size_t workers;           /* jobs held at once; results come back in random order when there are more than one */
-    size_t fail_every;        /* recipes whose hash is a multiple of this fail; 0: none; 1: all */
-    size_t nan_every;         /* likewise, entropy and all else not finite */
-    size_t kill_after;        /* results after which the process is killed; 0: never */
-    size_t stop_after;        /* results after which *STOP is set */
+    size_t workers;    /* jobs held at once; results come back in random order when there are more than one */
+    size_t fail_every; /* recipes whose hash is a multiple of this fail; 0: none; 1: all */
+    size_t nan_every;  /* likewise, entropy and all else not finite */
+    size_t kill_after; /* results after which the process is killed; 0: never */
+    size_t stop_after; /* results after which *STOP is set */
     volatile int *stop;
     size_t begun, delivered;
     clade_pool_job *held[FAKE_HELD];
@@ -128,17 +150,23 @@ static inline clade_recipe *fake_recipe(const char *json, size_t length)
     return recipe;
 }
 
-static inline void fake_score(const fake_pool *self, const clade_family *family, clade_split split, bool broken, clade_text *json)
+static inline void fake_score(const fake_pool *self, const clade_family *family, clade_split split, bool broken,
+                              clade_text *json)
 {
     clade_task_score tasks[2];
     uint8_t bits[2][64] = {{0}};
-    const clade_score_plan plan =
-        split == CLADE_HOLDOUT ? clade_experiment_holdout_plan(self->experiment) : clade_experiment_search_plan(self->experiment);
+    const clade_score_plan plan = split == CLADE_HOLDOUT ? clade_experiment_holdout_plan(self->experiment)
+                                                         : clade_experiment_search_plan(self->experiment);
     clade_score score = {.tasks = tasks, .n_tasks = 2, .images = 2 * FAKE_ITEMS, .worst_task = 1.0};
     for (size_t t = 0; t < 2; t++) {
-        const double x = fake_nearness(self->child, clade_family_parent(family, t)) * (split == CLADE_HOLDOUT ? 0.9 : 1.0);
-        const clade_metrics metrics = {
-            .items = FAKE_ITEMS, .accuracy = broken ? NAN : x, .entropy = 1.0 - x, .nll = 1.0 - x, .ece = 0.1, .brier = 0.5};
+        const double x =
+            fake_nearness(self->child, clade_family_parent(family, t)) * (split == CLADE_HOLDOUT ? 0.9 : 1.0);
+        const clade_metrics metrics = {.items = FAKE_ITEMS,
+                                       .accuracy = broken ? NAN : x,
+                                       .entropy = 1.0 - x,
+                                       .nll = 1.0 - x,
+                                       .ece = 0.1,
+                                       .brier = 0.5};
         tasks[t] = (clade_task_score){.clean = metrics, .robustness = x * x, .entropy = 1.0 - x, .correct = bits[t]};
         for (size_t k = 0; k < plan.n_corruptions; k++)
             tasks[t].corrupted[k] = metrics;
@@ -172,7 +200,8 @@ static inline void fake_evaluate(fake_pool *self, const clade_pool_job *job, cla
         return;
     }
     clade_recipe *recipe = fake_recipe(job->recipe, job->length);
-    assert_ok(clade_family_open(self->experiment->base, (const char *const *)self->experiment->parent_paths, 2, &family));
+    assert_ok(
+        clade_family_open(self->experiment->base, (const char *const *)self->experiment->parent_paths, 2, &family));
     assert_ok(clade_child_new(family, &(clade_child_options){.widen = true}, &self->child));
     assert_ok(clade_child_make(self->child, recipe));
     fake_score(self, family, job->split, fake_chance(job, self->nan_every, 2), &result->bytes);
@@ -186,7 +215,8 @@ static inline size_t fake_workers(const void *state)
     return ((const fake_pool *)state)->workers;
 }
 
-static inline clade_status fake_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_result *result, bool *got)
+static inline clade_status fake_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_result *result,
+                                     bool *got)
 {
     fake_pool *self = state;
     while (self->n_held < self->workers) {
@@ -225,8 +255,8 @@ static const clade_pool_backend fake_backend = {.workers = fake_workers, .wait =
 
 /* ---- a session ---- */
 
-/* Go on with the run in FOLDER through SETTINGS (copied; counts come back in it). CHILDREN > 0 raises the budget. ALGORITHM replaces the
- * experiment's when not NULL. */
+/* Go on with the run in FOLDER through SETTINGS (copied; counts come back in it). CHILDREN > 0 raises the budget.
+ * ALGORITHM replaces the experiment's when not NULL. */
 static inline clade_status fake_session(const char *run_folder, fake_pool *settings, uint64_t children,
                                         const clade_algorithm *algorithm)
 {
@@ -238,7 +268,8 @@ static inline clade_status fake_session(const char *run_folder, fake_pool *setti
     CLADE_TRY(clade_run_experiment(run_folder, children, &experiment));
     if (algorithm)
         experiment->algorithm = algorithm;
-    assert_ok(clade_family_open(experiment->base, (const char *const *)experiment->parent_paths, experiment->n_parents, &family));
+    assert_ok(clade_family_open(experiment->base, (const char *const *)experiment->parent_paths, experiment->n_parents,
+                                &family));
     assert_ok(clade_probes_read(experiment->probes, &probes));
     settings->experiment = experiment;
     settings->probes = probes;
@@ -257,6 +288,78 @@ static inline clade_status fake_session(const char *run_folder, fake_pool *setti
 static inline fake_pool fake_pool_of(size_t workers, uint64_t seed)
 {
     return (fake_pool){.workers = workers, .rng = clade_rng_seeded(seed, 7)};
+}
+
+/* ---- runs ---- */
+
+/* A fresh run of the folder's experiment; PATH has TEST_PATH + 32 bytes. */
+static inline void fake_new_run(const char *folder, char *path)
+{
+    static unsigned runs;
+    char experiment_path[TEST_PATH + 32];
+    clade_experiment *experiment = NULL;
+    snprintf(experiment_path, sizeof experiment_path, "%s/experiment.json", folder);
+    snprintf(path, TEST_PATH + 32, "%s/run-%u", folder, runs++);
+    assert_ok(clade_experiment_read(experiment_path, &experiment));
+    assert_ok(clade_run_create(experiment, path));
+    clade_experiment_free(experiment);
+}
+
+static inline void fake_run_hash(const char *path, char hash[CLADE_SHA256_HEX])
+{
+    clade_front front;
+    assert_ok(clade_front_read(path, CLADE_SEARCH, &front));
+    memcpy(hash, front.run_hash, CLADE_SHA256_HEX);
+    clade_front_fini(&front);
+}
+
+/* An uninterrupted run by one worker: what every other way must come to. */
+static inline void fake_reference_hash(const char *folder, char hash[CLADE_SHA256_HEX])
+{
+    char path[TEST_PATH + 32];
+    fake_pool pool = fake_pool_of(1, 0);
+    fake_new_run(folder, path);
+    assert_ok(fake_session(path, &pool, 0, NULL));
+    fake_run_hash(path, hash);
+}
+
+/* A number out of the run's database. */
+static inline int64_t fake_ask_database(const char *path, const char *sql)
+{
+    char database[TEST_PATH + 64];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    snprintf(database, sizeof database, "%s/run.db", path);
+    assert_int_equal(sqlite3_open(database, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    const int64_t answer = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : -1;
+    sqlite3_finalize(statement);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return answer;
+}
+
+static inline char *fake_read_file(const char *path, const char *name)
+{
+    char file[TEST_PATH + 128];
+    char *text = NULL;
+    size_t bytes = 0;
+    snprintf(file, sizeof file, "%s/%s", path, name);
+    assert_ok(clade_read_file(file, 1 << 24, &text, &bytes));
+    return text;
+}
+
+static inline bool fake_exists(const char *path, const char *name)
+{
+    char file[TEST_PATH + 128];
+    snprintf(file, sizeof file, "%s/%s", path, name);
+    return clade_path_exists(file);
+}
+
+/* Thousands of fsyncs, of which no disk is tested: in memory where there is a folder for it. */
+static inline void fake_fast_disk(void)
+{
+    if (access("/dev/shm", W_OK) == 0)
+        setenv("TMPDIR", "/dev/shm", 0);
 }
 
 #endif

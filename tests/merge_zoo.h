@@ -142,6 +142,25 @@ static inline void zoo_drop(zoo_made *made)
     clade_family_close(made->family);
 }
 
+/* Values in which every parameter matters. */
+static inline void zoo_set_mixed(clade_recipe *recipe)
+{
+    for (size_t p = 0; p < recipe->n_parents; p++) {
+        zoo_set(recipe, "weight", p, 0.3 + 0.25 * (double)p);
+        zoo_set(recipe, "density", p, 0.7 - 0.2 * (double)p);
+    }
+    zoo_set(recipe, "lambda", 0, 0.875);
+    recipe->seed = 5;
+}
+
+/* The hash of the child. */
+static inline void zoo_hash(const clade_recipe *recipe, size_t tile, bool widen, char hex[CLADE_SHA256_HEX])
+{
+    zoo_made made = zoo_make(recipe, tile, widen);
+    clade_child_hash(made.child, hex);
+    zoo_drop(&made);
+}
+
 static inline float zoo_float(const clade_tensor *tensor, size_t i)
 {
     float value;

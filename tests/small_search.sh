@@ -7,6 +7,8 @@ zoo=$CLADE_SOURCE/experiments/demo/zoo
 [ -x "$CLADE" ] || { echo "skipped: $CLADE is not built"; exit 77; }
 [ -d "$zoo" ] || { echo "skipped: $zoo is not there"; exit 77; }
 work=$(mktemp -d)
+# What a killed job leaves behind goes with the test.
+export OMPI_MCA_btl_vader_backing_directory=$work OMPI_MCA_orte_tmpdir_base=$work
 trap 'rm -rf "$work"' EXIT
 
 fail() {

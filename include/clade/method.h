@@ -63,7 +63,7 @@ typedef struct clade_method {
     const clade_parameter *parameters; /* (n_parameters) */
     size_t n_parameters;
     size_t min_parents, max_parents;
-    bool needs_base;      /* false: a base is allowed but ignored unless base_is_parent */
+    bool needs_base;      /* false: a base is allowed but ignored; to merge it, list it as a parent */
     bool uses_masks;      /* draws random masks: the recipe's seed matters */
     bool symmetric;       /* the order of parents (with their values) does not matter */
     size_t scratch_rows;  /* rows of n floats of scratch in combine and measure, plus scratch_rows_per_parent each */

@@ -53,7 +53,8 @@ typedef struct clade_recipe {
     size_t n_rules;
 } clade_recipe;
 
-/* Read and validate; all problems at once, CLADE_ECONFIG. *RECIPE is owned by the caller. */
+/* Read and validate; all problems at once, CLADE_ECONFIG. *RECIPE is owned by the caller. _parse adds the problems to a list
+ * instead: it gives CLADE_OK and a NULL recipe when it added some (and fails only without memory). */
 clade_status clade_recipe_read(const char *path, clade_recipe **recipe) CLADE_CHECK_RESULT;
 clade_status clade_recipe_parse(const clade_json_at *at, clade_problems *problems, clade_recipe **recipe) CLADE_CHECK_RESULT;
 void clade_recipe_free(clade_recipe *recipe);

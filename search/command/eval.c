@@ -242,14 +242,14 @@ static clade_status run(int argc, char **argv)
 {
     const char *probes = NULL, *split = "holdout";
     clade_option_strings corruptions = {0};
-    uint64_t items = 0, seed = 1;
+    uint64_t items = 0, seed = 0;
     bool json = false;
     const clade_option options[] = {
         {"--probes", "FILE", CLADE_OPTION_STRING, &probes, "probes.json"},
         {"--split", "NAME", CLADE_OPTION_STRING, &split, "search, unlabelled or holdout (default)"},
         {"--corruption", "NAME:SEV", CLADE_OPTION_STRINGS, &corruptions, "also score this corruption; may be repeated"},
         {"--items", "N", CLADE_OPTION_COUNT, &items, "only the first N items of each task"},
-        {"--seed", "N", CLADE_OPTION_COUNT, &seed, "seed of the corruptions' draws (1)"},
+        {"--seed", "N", CLADE_OPTION_COUNT, &seed, "seed of the corruptions' draws (0, as in a search)"},
         {"--json", NULL, CLADE_OPTION_FLAG, &json, "print JSON"},
     };
     clade_arguments arguments;

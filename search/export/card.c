@@ -1,5 +1,5 @@
-/* Whatever comes from a file (names, paths) is quoted: as a JSON string in the YAML, which YAML reads the same, and without '|' in
- * tables. */
+/* Whatever comes from a file (names, paths) is quoted: as a JSON string in the YAML, which YAML reads the same, and
+ * without '|' in tables. */
 #include "search/export/card.h"
 
 #include <math.h>
@@ -150,13 +150,16 @@ static void append_rules(clade_text *text, const clade_recipe *recipe)
 static void append_search(clade_text *text, const clade_front *front, const clade_member *member)
 {
     const clade_experiment *experiment = front->experiment;
-    clade_text_append(text, "## How it was found\n\nBy Clade %s: %s, seed %llu, %llu children; objectives", CLADE_VERSION,
-                      experiment->algorithm->title, (unsigned long long)experiment->seed, (unsigned long long)front->committed);
+    clade_text_append(text, "## How it was found\n\nBy Clade %s: %s, seed %llu, %llu children; objectives",
+                      CLADE_VERSION, experiment->algorithm->title, (unsigned long long)experiment->seed,
+                      (unsigned long long)front->committed);
     for (size_t i = 0; i < experiment->n_objectives; i++)
         clade_text_append(text, "%s %s", i > 0 ? "," : "", experiment->objectives[i]->name);
-    clade_text_append(text, ". It is child %llu (%s), one of %zu on the Pareto front, chosen by the rule \"%s\".\n\n"
-                      "- recipe hash `%s`\n- run hash `%s`\n", (unsigned long long)member->child, member->operator_name,
-                      front->n_members, experiment->best, member->recipe_hash, front->run_hash);
+    clade_text_append(text,
+                      ". It is child %llu (%s), one of %zu on the Pareto front, chosen by the rule \"%s\".\n\n"
+                      "- recipe hash `%s`\n- run hash `%s`\n",
+                      (unsigned long long)member->child, member->operator_name, front->n_members, experiment->best,
+                      member->recipe_hash, front->run_hash);
 }
 
 clade_status clade_model_card(const clade_recipe *recipe, const clade_front *front, size_t index, clade_text *text)
@@ -167,7 +170,8 @@ clade_status clade_model_card(const clade_recipe *recipe, const clade_front *fro
                       recipe->method->source, recipe->method->formula);
     append_scores(text, front, member);
     append_sources(text, recipe);
-    clade_text_append(text, "## Recipe\n\nMethod `%s`, seed %llu. The first rule that matches a tensor's name holds.\n\n",
+    clade_text_append(text,
+                      "## Recipe\n\nMethod `%s`, seed %llu. The first rule that matches a tensor's name holds.\n\n",
                       recipe->method->name, (unsigned long long)recipe->seed);
     append_rules(text, recipe);
     append_search(text, front, member);

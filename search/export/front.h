@@ -4,7 +4,8 @@
 
 #include "search/engine.h"
 
-/* Columns child,method,recipe_hash, then every objective as search_NAME, then as holdout_NAME; unknown values are empty. */
+/* Columns child,method,recipe_hash, then every objective as search_NAME, then as holdout_NAME; unknown values are
+ * empty. */
 clade_status clade_front_write_csv(const clade_front *front, clade_text *text) CLADE_CHECK_RESULT;
 
 #endif

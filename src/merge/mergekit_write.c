@@ -85,11 +85,45 @@ static clade_status list_tensors(writer *self, const clade_checkpoint *checkpoin
 
 /* ---- YAML ---- */
 
-/* Always in double quotes, whose escapes are those of JSON. */
-static void write_string(writer *self, const char *string)
+/* The code point at TEXT and its bytes; 0 bytes when it is not UTF-8. */
+static uint32_t code_point(const char *text, size_t *bytes)
 {
-    clade_json_writer json = clade_json_writer_to(self->text, false);
-    clade_json_put_string(&json, NULL, string);
+    unsigned char first = (unsigned char)text[0];
+    size_t n = first < 0x80 ? 1 : first >= 0xf0 && first < 0xf8 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;
+    uint32_t point = n == 1 ? first : first & (0x7fu >> n);
+    *bytes = first < 0xf8 ? n : 0;
+    for (size_t i = 1; i < *bytes; i++) {
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            *bytes = 0;
+        else
+            point = point << 6 | ((unsigned char)text[i] & 0x3fu);
+    }
+    return point;
+}
+
+/* Characters that YAML takes as they are inside double quotes. */
+static bool is_plain(uint32_t point)
+{
+    if (point < 0x7f)
+        return point >= 0x20 && point != '"' && point != '\\';
+    return point >= 0xa0 && point != 0x2028 && point != 0x2029 && point != 0xfeff &&
+           (point < 0xd800 || point > 0xdfff) && point != 0xfffe && point != 0xffff;
+}
+
+static clade_status write_string(writer *self, const char *string)
+{
+    clade_text_append(self->text, "\"");
+    for (size_t bytes; *string; string += bytes) {
+        uint32_t point = code_point(string, &bytes);
+        if (bytes == 0)
+            return clade_fail(CLADE_ECONFIG, "a path or tensor name is not UTF-8, which YAML expects: %s", string);
+        if (is_plain(point))
+            clade_text_append_bytes(self->text, string, bytes);
+        else
+            clade_text_append(self->text, point > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)point);
+    }
+    clade_text_append(self->text, "\"");
+    return CLADE_OK;
 }
 
 static void write_number(writer *self, const clade_parameter *parameter, double value)
@@ -139,7 +173,7 @@ static clade_status write_value(writer *self, const value_at *at)
             return clade_fail(CLADE_ECONFIG, "tensor %s: %s of the parents is not finite: their weights cancel",
                               self->tensors[i].name, at->name);
         clade_text_append(self->text, "%s- {filter: ", at->indent);
-        write_string(self, self->tensors[i].name);
+        CLADE_TRY(write_string(self, self->tensors[i].name));
         clade_text_append(self->text, ", value: ");
         write_number(self, at->parameter, value);
         clade_text_append(self->text, "}\n");
@@ -167,7 +201,7 @@ static clade_status write_models(writer *self)
     clade_text_append(self->text, "models:\n");
     for (size_t p = 0; p < recipe->n_parents; p++) {
         clade_text_append(self->text, "  - model: ");
-        write_string(self, recipe->parents[p].path);
+        CLADE_TRY(write_string(self, recipe->parents[p].path));
         clade_text_append(self->text, "\n%s", slerp ? "" : "    parameters:\n");
         if (!slerp)
             CLADE_TRY(write_values(self, true, p, "      "));
@@ -183,7 +217,7 @@ static clade_status write_document(writer *self)
     clade_text_append(self->text, "merge_method: %s\n", method->name);
     if (method->needs_base || slerp) {
         clade_text_append(self->text, "base_model: ");
-        write_string(self, method->needs_base ? recipe->base->path : recipe->parents[0].path);
+        CLADE_TRY(write_string(self, method->needs_base ? recipe->base->path : recipe->parents[0].path));
         clade_text_append(self->text, "\n");
     }
     CLADE_TRY(write_models(self));

@@ -17,7 +17,6 @@
  * weight 1 comes back as it is. Masks: draw number INDEX of the stream keyed by (seed, parent, tensor), whatever the
  * tile. */
 #include <math.h>
-#include <string.h>
 
 #include "clade/kernels.h"
 #include "clade/rng.h"

@@ -5,7 +5,7 @@ small_experiment 100000 64
 
 mpirun -n 2 "$CLADE" search "$work/experiment.json" --run "$work/run" > /dev/null 2> "$work/log" &
 launcher=$!
-trap 'kill $launcher 2> /dev/null; wait $launcher 2> /dev/null; rm -rf "$work"' EXIT
+trap 'kill $launcher 2> /dev/null || true; wait $launcher 2> /dev/null || true; rm -rf "$work"' EXIT
 until [ -f "$work/run/run.db" ] && [ "$(number children "$work/run" 2> /dev/null || echo 0)" -gt 3 ]; do
     sleep 0.2
     kill -0 $launcher 2> /dev/null || fail "the run ended too soon: $(cat "$work/log")"

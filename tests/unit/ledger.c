@@ -1,4 +1,5 @@
-/* The ledger's laws: what is put comes back, one writer, readers beside it, and files that are not ours are refused as they are. */
+/* The ledger's laws: what is put comes back, one writer, readers beside it, and files that are not ours are refused as
+ * they are. */
 #include "test.h"
 
 #include <math.h>
@@ -59,7 +60,8 @@ static void put_child(clade_ledger *ledger, uint64_t child, char letter)
     clade_child_row_fini(&row);
 }
 
-static void put_evaluation(clade_ledger *ledger, uint64_t child, clade_split split, clade_status status, uint64_t images)
+static void put_evaluation(clade_ledger *ledger, uint64_t child, clade_split split, clade_status status,
+                           uint64_t images)
 {
     clade_evaluation_row row = {
         .child = child, .split = split, .status = status, .images = images, .seconds = 1.5, .rank = 3, .same_as = -1};
@@ -328,8 +330,9 @@ static void foreign_files_are_refused(void **state)
     (void)state;
     clade_ledger *ledger = NULL;
     assert_fails(clade_ledger_open(path, false, &ledger), CLADE_EINPUT, path);
-    static const char text[] = "this is no database, and long enough to have a header of one hundred bytes if it were one, which it "
-                               "is not";
+    static const char text[] =
+        "this is no database, and long enough to have a header of one hundred bytes if it were one, which it "
+        "is not";
     write_test_file(path, text, sizeof text);
     assert_fails(clade_ledger_open(path, false, &ledger), CLADE_EINPUT, path);
     assert_fails(clade_ledger_open(path, true, &ledger), CLADE_EINPUT, path);

@@ -1,0 +1,46 @@
+/* Whatever the bytes: no crash, no leak, and a recipe that is accepted prints to a text that is accepted and prints the
+ * same. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clade/alloc.h"
+#include "clade/recipe.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* False when DATA is no recipe. */
+static bool print(const char *data, size_t size, clade_text *out)
+{
+    clade_json *document;
+    clade_problems problems = {0};
+    clade_recipe *recipe = NULL;
+    if (clade_json_parse(data, size, "fuzz", CLADE_ECONFIG, &document) != CLADE_OK)
+        return false;
+    clade_json_at root = clade_json_root(document);
+    clade_status status = clade_recipe_parse(&root, &problems, &recipe);
+    if (status != CLADE_OK || (recipe != NULL) != (problems.count == 0))
+        abort();
+    bool accepted = recipe != NULL;
+    if (accepted) {
+        clade_recipe_rule(recipe, "model.layers.0.mlp.weight");
+        clade_recipe_print(recipe, true, out);
+    }
+    clade_recipe_free(recipe);
+    clade_text_free(&problems.text);
+    clade_json_free(document);
+    return accepted;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    clade_text once = {0}, twice = {0};
+    if (print((const char *)data, size, &once))
+        if (!print(once.data, once.length, &twice) || strcmp(once.data, twice.data) != 0)
+            abort();
+    clade_text_free(&once);
+    clade_text_free(&twice);
+    if (clade_alloc_live() != 0)
+        abort();
+    return 0;
+}
