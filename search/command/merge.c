@@ -6,6 +6,19 @@
 #include "search/command/recipe_source.h"
 #include "search/export/card.h"
 
+/* The parents' content hashes, which the card shows. */
+static clade_status stamp(clade_recipe *recipe)
+{
+    const char *parents[CLADE_MAX_PARENTS];
+    clade_family *family = NULL;
+    for (size_t i = 0; i < recipe->n_parents; i++)
+        parents[i] = recipe->parents[i].path;
+    CLADE_TRY(clade_family_open(recipe->base ? recipe->base->path : NULL, parents, recipe->n_parents, &family));
+    clade_status status = clade_family_stamp(family, recipe);
+    clade_family_close(family);
+    return status;
+}
+
 static clade_status merge(const char *source, const char *out, uint64_t shard_bytes)
 {
     clade_recipe *recipe = NULL;
@@ -13,6 +26,8 @@ static clade_status merge(const char *source, const char *out, uint64_t shard_by
     if (clade_path_exists(out))
         return clade_fail(CLADE_EUSAGE, "%s: exists already; expected a folder name that is free", out);
     clade_status status = clade_recipe_open(source, &recipe);
+    if (status == CLADE_OK)
+        status = stamp(recipe);
     if (status == CLADE_OK)
         status = clade_model_card(recipe, NULL, 0, &card);
     if (status == CLADE_OK)

@@ -164,16 +164,19 @@ static void append_search(clade_text *text, const clade_front *front, const clad
 
 clade_status clade_model_card(const clade_recipe *recipe, const clade_front *front, size_t index, clade_text *text)
 {
-    const clade_member *member = &front->members[index];
     append_front_matter(text, recipe);
     clade_text_append(text, "# Merge by %s\n\n%s (%s), `%s`.\n\n", recipe->method->title, recipe->method->title,
                       recipe->method->source, recipe->method->formula);
-    append_scores(text, front, member);
+    if (front)
+        append_scores(text, front, &front->members[index]);
     append_sources(text, recipe);
     clade_text_append(text,
                       "## Recipe\n\nMethod `%s`, seed %llu. The first rule that matches a tensor's name holds.\n\n",
                       recipe->method->name, (unsigned long long)recipe->seed);
     append_rules(text, recipe);
-    append_search(text, front, member);
+    if (front)
+        append_search(text, front, &front->members[index]);
+    else
+        clade_text_append(text, "Merged by Clade %s from a recipe.\n", CLADE_VERSION);
     return clade_text_status(text);
 }
