@@ -1,12 +1,16 @@
 #include "search/command/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "clade/log.h"
+#include "clade/alloc.h"
 #include "search/command/progress.h"
 
 /* Set by the handler, polled by the engine: the one global a signal forces on us. */
@@ -28,6 +32,52 @@ static void catch_signals(void)
     sigaction(SIGUSR1, &action, NULL);
 }
 
+/* In the child: be mpirun. A process group of its own keeps a terminal's Ctrl-C from mpirun, which would kill its ranks without
+ * asking; and when this program is killed, mpirun is told to end. */
+static void become(char **words)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    const int nothing = open("/dev/null", O_RDONLY);
+    if (nothing >= 0)
+        dup2(nothing, STDIN_FILENO);
+    execvp(words[0], words);
+    fprintf(stderr, "clade: %s: cannot start: %s (is Open MPI installed and on PATH? `clade doctor` tells)\n", words[0],
+            strerror(errno));
+    _exit(CLADE_EIO);
+}
+
+/* Wait for mpirun; a stop is passed on as USR1, which mpirun forwards to the ranks and survives. The exit code is theirs. */
+static clade_status wait_for(pid_t launcher)
+{
+    int code = 0;
+    bool told = false;
+    for (;;) {
+        const pid_t ended = waitpid(launcher, &code, WNOHANG);
+        if (ended == launcher)
+            break;
+        if (ended < 0)
+            return clade_fail_errno("mpirun", "wait for");
+        if (stop_requested && !told)
+            told = kill(launcher, SIGUSR1) == 0;
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    if (WIFSIGNALED(code))
+        return clade_fail(CLADE_EIO, "mpirun was ended by signal %d; `clade resume` goes on", WTERMSIG(code));
+    return (clade_status)WEXITSTATUS(code);
+}
+
+static clade_status launch(char **words)
+{
+    catch_signals();
+    const pid_t launcher = fork();
+    if (launcher < 0)
+        return clade_fail_errno("mpirun", "start a process for");
+    if (launcher == 0)
+        become(words);
+    return wait_for(launcher);
+}
+
 clade_status clade_session_launch(uint64_t workers, int argc, char **argv)
 {
     char program[4096], ranks[32];
@@ -36,24 +86,23 @@ clade_status clade_session_launch(uint64_t workers, int argc, char **argv)
         return clade_fail_errno("/proc/self/exe", "read");
     program[length] = '\0';
     snprintf(ranks, sizeof ranks, "%llu", (unsigned long long)workers + 1);
-    const char *launch[] = {"mpirun", "--oversubscribe", "--bind-to", "none", "-n", ranks, program};
-    enum { LAUNCH = sizeof launch / sizeof launch[0] };
-    char **words = clade_calloc((size_t)argc + LAUNCH + 1, sizeof *words);
+    const char *prefix[] = {"mpirun", "--quiet", "--oversubscribe", "--bind-to", "none", "-n", ranks, program};
+    enum { PREFIX = sizeof prefix / sizeof prefix[0] };
+    const char **words = clade_calloc((size_t)argc + PREFIX + 1, sizeof *words);
     if (words == NULL)
-        return clade_fail_memory(((unsigned long long)argc + LAUNCH + 1) * sizeof *words, "the command line of mpirun");
+        return clade_fail_memory(((unsigned long long)argc + PREFIX + 1) * sizeof *words, "the command line of mpirun");
     size_t count = 0;
-    for (size_t i = 0; i < LAUNCH; i++)
-        words[count++] = (char *)(uintptr_t)launch[i];
+    for (size_t i = 0; i < PREFIX; i++)
+        words[count++] = prefix[i];
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--workers") == 0)
             i++;
         else if (strncmp(argv[i], "--workers=", 10) != 0)
             words[count++] = argv[i];
     }
-    execvp(words[0], words);
+    clade_status status = launch((char **)words);
     clade_free(words);
-    return clade_fail(CLADE_EIO, "mpirun: cannot start: %s (is Open MPI installed and on PATH? `clade doctor` tells)",
-                      strerror(errno));
+    return status;
 }
 
 clade_status clade_session_begin(bool *is_worker)
