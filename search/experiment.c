@@ -8,7 +8,7 @@
 #include "clade/files.h"
 #include "search/experiment_parts.h"
 
-enum { MAX_EXPERIMENT_BYTES = 1 << 20, MAX_WINDOW = 4096, MAX_BATCH = 1 << 16, MAX_PARENT_NAME = 64 };
+enum { MAX_EXPERIMENT_BYTES = 1 << 20, MAX_WINDOW = 4096, MAX_PARENT_NAME = 64 };
 static const size_t DEFAULT_MEMORY = (size_t)1 << 30;
 static const int64_t LEAST_MEMORY = 1 << 20, MOST_MEMORY = INT64_C(1) << 53;
 
@@ -130,7 +130,6 @@ static void read_numbers(clade_experiment *experiment, const clade_json_at *root
     experiment->window = 4;
     experiment->memory = DEFAULT_MEMORY;
     read_integer(root, "window", 1, MAX_WINDOW, &experiment->window, problems);
-    read_integer(root, "batch", 0, MAX_BATCH, &experiment->batch, problems);
     read_integer(root, "memory", LEAST_MEMORY, MOST_MEMORY, &experiment->memory, problems);
 }
 
@@ -163,7 +162,7 @@ static clade_status read_all(clade_experiment *experiment, const clade_json_at *
 {
     static const char *const keys[] = {"clade",      "seed",         "base",  "parents",   "probes", "space",
                                        "objectives", "corruptions",  "items", "algorithm", "budget", "window",
-                                       "best",       "best_weights", "batch", "memory"};
+                                       "best",       "best_weights", "memory"};
     if (!clade_json_is(root, problems, CLADE_JSON_OBJECT))
         return CLADE_OK;
     clade_json_only(root, problems, keys, sizeof keys / sizeof *keys);

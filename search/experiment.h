@@ -25,7 +25,6 @@ typedef struct clade_experiment {
     int severity;                     /* default 5 */
     bool rotate;                      /* "assign": "rotate" (default) or "all" */
     size_t labelled, corrupted, unlabelled; /* items a task; 0: the whole split */
-    size_t batch;                     /* images a forward batch; 0: the model's default */
     size_t memory;                    /* bytes of kept items a rank; default 1 GiB */
     /* search */
     const clade_algorithm *algorithm; /* default sms_emoa */

@@ -39,7 +39,6 @@ static void print_scoring(const clade_experiment *experiment, clade_json_writer 
     clade_json_put_u64(writer, "corrupted", experiment->corrupted);
     clade_json_put_u64(writer, "unlabelled", experiment->unlabelled);
     clade_json_end_object(writer);
-    clade_json_put_u64(writer, "batch", experiment->batch);
     clade_json_put_u64(writer, "memory", experiment->memory);
 }
 

@@ -41,9 +41,9 @@ static clade_status check_model(const clade_scorer *scorer)
         if (task->width != scorer->embed)
             return clade_fail(
                 CLADE_EINCOMPATIBLE,
-                "task \"%s\": the rows of its head have %zu values, expected %zu, the width of the model's "
+                "%s: tensor %s (head of task \"%s\"): found rows of %zu values, expected %zu, the width of the model's "
                 "embeddings",
-                task->name, task->width, scorer->embed);
+                task->head_file, task->head_tensor, task->name, task->width, scorer->embed);
     }
     return CLADE_OK;
 }

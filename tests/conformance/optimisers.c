@@ -43,7 +43,7 @@ static void medians(const char *name, double population, const clade_problem_for
 static double published(const char *tool, const clade_problem_form *form, size_t budget)
 {
     char key[128];
-    double median, q25;
+    double median = 0.0, q25 = 0.0;
     snprintf(key, sizeof key, "\n%s,%s,%zu,2,archive,%zu,15,hvwide,", tool, form->name,
              form->n_genes + (form->categories > 0), budget);
     const char *row = strstr(table, key);

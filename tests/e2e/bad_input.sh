@@ -48,11 +48,11 @@ row "missing checkpoint file" 4 "$model|model.safetensors" search
 fresh; rm -r "$work/zoo/$model"
 row "missing checkpoint folder" 4 "$model" search
 fresh; truncate -s -100 "$weights"
-row "truncated checkpoint" 4 "model.safetensors|expected" search
+row "truncated checkpoint" 4 "$model/model.safetensors|ends at|but only" search
 fresh; printf 'x' | dd of="$weights" bs=1 seek=12 conv=notrunc status=none
 row "broken header" 4 "model.safetensors" search
 fresh; poison "$weights"
-row "NaN weights" 4 "$model|index" search
+row "NaN weights" 4 "$model|element 0 is NaN|expected a finite number" search
 # Edits of the header that keep its length: another name, another shape of as many elements.
 fresh; LC_ALL=C sed -i -e '1s/pre_layrnorm/pre_layrnorn/g' "$weights"
 row "parent with other tensors" 5 "$model|pre_layrnorm" search
@@ -77,16 +77,20 @@ fresh; tr '\n' ' ' < "$work/zoo/experiment.json" | sed -e 's/"parents": *{[^}]*}
 row "empty parents" 3 'experiment.json|parents' search
 fresh; tr '\n' ' ' < "$work/zoo/probes.json" | sed -e 's/"search": *\[[^]]*\]/"search": [0, 999999]/' > "$work/zoo/p2.json"; mv "$work/zoo/p2.json" "$work/zoo/probes.json"
 row "split out of range" 3 'probes.json|search' search
-fresh; head_file=$work/zoo/heads.safetensors
+fresh; tr '\n' ' ' < "$work/zoo/probes.json" | sed -e 's/"search": *\[ *0, *[0-9]*/"search": [10, 5/' -e 's/"holdout"/"holdout_"/' > "$work/zoo/p2.json"; mv "$work/zoo/p2.json" "$work/zoo/probes.json"
+row "reversed split and unknown split" 3 'probes.json|search|holdout_' search
+fresh; LC_ALL=C sed -i -e 's/\[10,32\]/[20,16]/' "$work/zoo/heads.safetensors"
+row "head of another width" 5 'heads.safetensors|16|32' search
+fresh
 sed -i -e 's/"tensor": *"[^"]*"/"tensor": "nothere"/' "$work/zoo/probes.json"
 row "missing head" 4 'heads.safetensors|nothere' search
-fresh; labels=$(cd "$work/zoo" && find . -name '*labels*' | head -1)
+fresh; labels=$(cd "$work/zoo" && find . -type f -name '*labels*' | head -1)
 if [ -n "$labels" ]; then
     gzip -dc "$work/zoo/$labels" > "$work/plain" 2>/dev/null || cp "$work/zoo/$labels" "$work/plain"
     printf '\377' | dd of="$work/plain" bs=1 seek=8 conv=notrunc status=none
     cp "$work/plain" "$work/zoo/$labels"
     row "label out of range" 4 'label|255' search
-    fresh; images=$(cd "$work/zoo" && find . -name '*images*' | head -1); truncate -s -50 "$work/zoo/$images"
+    fresh; images=$(cd "$work/zoo" && find . -type f -name '*images*' | head -1); truncate -s -50 "$work/zoo/$images"
     row "truncated images" 4 "$(basename "$images")" search
 fi
 fresh; mkdir "$work/run"
@@ -104,7 +108,7 @@ row "inspect of a text file" 4 "probes.json" "$CLADE" inspect "$work/zoo/probes.
 # A ledger of a newer version, and a file that is no ledger.
 fresh
 if search > /dev/null 2>&1; then
-    sqlite3 "$work/run/run.db" "UPDATE meta SET value = '99' WHERE key = 'schema_version'" 2>/dev/null
+    sqlite3 "$work/run/run.db" "UPDATE meta SET value = '99' WHERE key = 'version'" 2>/dev/null
     row "ledger of a newer version" 4 "run.db|99" "$CLADE" resume "$work/run"
     echo "this is no database, but long enough to look like one" > "$work/run/run.db"
     row "file that is no ledger" 4 "run.db" "$CLADE" status "$work/run"

@@ -32,7 +32,7 @@ static void defaults(void **state)
     assert_int_equal(e->n_corruptions, CLADE_DEFAULT_CORRUPTIONS);
     assert_int_equal(e->severity, 5);
     assert_true(e->rotate && e->best_weights);
-    assert_int_equal(e->labelled + e->corrupted + e->unlabelled + e->batch, 0);
+    assert_int_equal(e->labelled + e->corrupted + e->unlabelled, 0);
     assert_int_equal(e->memory, (size_t)1 << 30);
     assert_string_equal(e->algorithm->name, "sms_emoa");
     assert_true(e->algorithm_parameters[0] == 32);
@@ -64,7 +64,7 @@ static const char everything[] =
     "{\"name\": "
     "\"nsga2\", \"population\": 20}, \"budget\": {\"images\": 600000, \"seconds\": 1.5}, \"window\": 7, \"best\": "
     "\"entropy\", "
-    "\"best_weights\": false, \"batch\": 64, \"memory\": 2097152}";
+    "\"best_weights\": false, \"memory\": 2097152}";
 
 /* Law: the resolved form parses back to an equal experiment, printed alike. */
 static void resolved(void **state)
@@ -181,7 +181,6 @@ static const struct {
     {"{" BASICS ", \"window\": 4097}", "window: found 4097"},
     {"{" BASICS ", \"best\": \"robust\"}", "best: unknown choice \"robust\""},
     {"{" BASICS ", \"best_weights\": 1}", "best_weights: found 1"},
-    {"{" BASICS ", \"batch\": -1}", "batch: found -1"},
     {"{" BASICS ", \"memory\": 5}", "memory: found 5"},
 };
 

@@ -231,7 +231,7 @@ static void wrong_head(void **state)
     clade_scorer *scorer = NULL;
     probes->tasks[1].width = 5;
     assert_fails(clade_scorer_new(probes, t->model, &t->preprocess, &plan, &scorer), CLADE_EINCOMPATIBLE,
-                 "task \"beta\": the rows of its head have 5 values, expected 6");
+                 "(head of task \"beta\"): found rows of 5 values, expected 6");
     clade_probes_free(probes);
 }
 
