@@ -37,6 +37,8 @@ clade_status clade_run_create(const clade_experiment *experiment, const char *ru
 /* The experiment of a run folder with the budget as it is now; CHILDREN > 0 raises it (recorded as an event; the budget of seconds
  * begins anew). CLADE_EUSAGE when CHILDREN is less than what the run has already. */
 clade_status clade_run_experiment(const char *run_folder, uint64_t children, clade_experiment **experiment) CLADE_CHECK_RESULT;
+/* Open the ledger of a run folder for reading. */
+clade_status clade_run_ledger(const char *run_folder, clade_ledger **ledger) CLADE_CHECK_RESULT;
 /* Run (or go on with) what the ledger in the folder says until the budget is reached, using POOL. FAMILY and PROBES are those of
  * the experiment, borrowed. */
 clade_status clade_engine_run(const clade_experiment *experiment, const clade_family *family, const clade_probes *probes,
@@ -76,5 +78,7 @@ typedef struct clade_front {
  * them that are scored there and non-dominated among themselves on holdout. FRONT is overwritten. */
 clade_status clade_front_read(const char *run_folder, clade_split split, clade_front *front) CLADE_CHECK_RESULT;
 void clade_front_fini(clade_front *front);
+/* The child that is the best of the search split's front; CLADE_EUSAGE when the run has no front yet. */
+clade_status clade_run_best(const char *run_folder, uint64_t *child) CLADE_CHECK_RESULT;
 
 #endif

@@ -125,16 +125,7 @@ static clade_status read_clock(clade_engine *engine)
 static clade_status open_space(clade_engine *engine)
 {
     const clade_experiment *experiment = engine->experiment;
-    const clade_merge_space_plan plan = {.methods = experiment->methods,
-                                         .n_methods = experiment->n_methods,
-                                         .sites = experiment->sites,
-                                         .coordinates = experiment->coordinates,
-                                         .ranges = experiment->ranges,
-                                         .n_ranges = experiment->n_ranges,
-                                         .base_path = experiment->base,
-                                         .parent_names = (const char *const *)experiment->parent_names,
-                                         .parent_paths = (const char *const *)experiment->parent_paths,
-                                         .n_parents = experiment->n_parents};
+    const clade_merge_space_plan plan = clade_experiment_space_plan(experiment);
     CLADE_TRY(clade_merge_space_new(&plan, engine->family, &engine->space));
     CLADE_TRY(clade_merge_space_first(engine->space, &engine->first, &engine->n_first));
     const size_t n = engine->n_genes = clade_merge_space_genes(engine->space)->n_genes;

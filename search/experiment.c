@@ -133,13 +133,9 @@ static void read_numbers(clade_experiment *experiment, const clade_json_at *root
     read_integer(root, "memory", LEAST_MEMORY, MOST_MEMORY, &experiment->memory, problems);
 }
 
-/* What the space says of methods, sites and ranges together; only when those could be read, so that one mistake gives
- * one line. */
-static void check_space(const clade_experiment *experiment, const clade_json_at *root, clade_problems *problems)
+clade_merge_space_plan clade_experiment_space_plan(const clade_experiment *experiment)
 {
-    if (problems->count > 0)
-        return;
-    const clade_merge_space_plan plan = {
+    return (clade_merge_space_plan){
         .methods = experiment->methods,
         .n_methods = experiment->n_methods,
         .sites = experiment->sites,
@@ -151,6 +147,15 @@ static void check_space(const clade_experiment *experiment, const clade_json_at 
         .parent_paths = (const char *const *)experiment->parent_paths,
         .n_parents = experiment->n_parents,
     };
+}
+
+/* What the space says of methods, sites and ranges together; only when those could be read, so that one mistake gives
+ * one line. */
+static void check_space(const clade_experiment *experiment, const clade_json_at *root, clade_problems *problems)
+{
+    if (problems->count > 0)
+        return;
+    const clade_merge_space_plan plan = clade_experiment_space_plan(experiment);
     clade_text where = {0};
     clade_text_append(&where, "%s: ", clade_json_file(root->document));
     clade_merge_space_check(&plan, clade_text_get(&where), problems);

@@ -45,6 +45,8 @@ void clade_experiment_free(clade_experiment *experiment);
 /* As resolved: every default written out; parses back to an equal experiment. */
 void clade_experiment_print(const clade_experiment *experiment, bool pretty, clade_text *text);
 
+/* The space as the experiment says it; borrows from EXPERIMENT. */
+clade_merge_space_plan clade_experiment_space_plan(const clade_experiment *experiment);
 /* The plan of a child's score in the search, and of the holdout scores (whole split, all corruptions, no rotation). */
 clade_score_plan clade_experiment_search_plan(const clade_experiment *experiment);
 clade_score_plan clade_experiment_holdout_plan(const clade_experiment *experiment);

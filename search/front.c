@@ -27,10 +27,7 @@ static clade_status open_reader(reader *self, const char *run_folder, const clad
     self->experiment = front->experiment;
     self->probes = front->probes;
     self->archive.n_objectives = front->experiment->n_objectives;
-    char *path = clade_path_join(run_folder, "run.db");
-    clade_status status =
-        path ? clade_ledger_open(path, false, &self->ledger) : clade_fail_memory(strlen(run_folder), "a path");
-    clade_free(path);
+    clade_status status = clade_run_ledger(run_folder, &self->ledger);
     for (size_t i = 0; status == CLADE_OK && i < sizeof splits / sizeof *splits; i++) {
         const clade_split split = splits[i];
         self->plans[split] = clade_plan_of(self->experiment, split);
@@ -257,4 +254,16 @@ void clade_front_fini(clade_front *front)
     clade_probes_free(front->probes);
     clade_experiment_free(front->experiment);
     *front = (clade_front){0};
+}
+
+clade_status clade_run_best(const char *run_folder, uint64_t *child)
+{
+    clade_front front = {0};
+    clade_status status = clade_front_read(run_folder, CLADE_SEARCH, &front);
+    if (status == CLADE_OK && front.n_members == 0)
+        status = clade_fail(CLADE_EUSAGE, "%s: the run has no front yet", run_folder);
+    if (status == CLADE_OK)
+        *child = front.members[front.best].child;
+    clade_front_fini(&front);
+    return status;
 }

@@ -119,6 +119,16 @@ static clade_status extend(const char *path, uint64_t children, clade_experiment
     return status;
 }
 
+clade_status clade_run_ledger(const char *run_folder, clade_ledger **ledger)
+{
+    char *path = clade_path_join(run_folder, "run.db");
+    if (path == NULL)
+        return clade_fail_memory(strlen(run_folder) + 16, "a path");
+    const clade_status status = clade_ledger_open(path, false, ledger);
+    clade_free(path);
+    return status;
+}
+
 clade_status clade_run_experiment(const char *run_folder, uint64_t children, clade_experiment **out)
 {
     *out = NULL;

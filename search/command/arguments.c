@@ -23,14 +23,11 @@ static clade_status unknown_option(const clade_command *command, const char *wor
                                    size_t n_options)
 {
     const char *names[CLADE_MAX_REPEATED_OPTION];
-    clade_text text = {0};
     for (size_t i = 0; i < n_options && i < CLADE_MAX_REPEATED_OPTION; i++)
         names[i] = options[i].name;
-    clade_text_append(&text, "clade %s: unknown option %s", command->name, word);
-    clade_append_suggestion(&text, word, names, n_options);
-    clade_status status = clade_fail(CLADE_EUSAGE, "%s", clade_text_get(&text));
-    clade_text_free(&text);
-    return status;
+    char what[64];
+    snprintf(what, sizeof what, "option of clade %s", command->name);
+    return clade_unknown_word(what, word, names, n_options);
 }
 
 static clade_status store_count(const clade_command *command, const clade_option *option, const char *value)
@@ -124,12 +121,42 @@ clade_status clade_parse_arguments(const clade_command *command, int argc, char 
     return check_count(command, out->count, least, most);
 }
 
-clade_status clade_print_text(clade_text *text)
+clade_status clade_finish_output(clade_status status, clade_text *text)
 {
-    clade_status status = clade_text_status(text);
+    if (status == CLADE_OK)
+        status = clade_text_status(text);
     if (status == CLADE_OK &&
         (fwrite(clade_text_get(text), 1, text->length, stdout) != text->length || fflush(stdout) != 0))
         status = clade_fail_errno("standard output", "write");
     clade_text_free(text);
+    return status;
+}
+
+clade_status clade_finish_json(clade_status status, clade_text *json, bool as_json, clade_layout_for_people layout)
+{
+    clade_text people = {0};
+    clade_json *document = NULL;
+    if (as_json)
+        return clade_finish_output(status, json);
+    if (status == CLADE_OK)
+        status = clade_text_status(json);
+    if (status == CLADE_OK)
+        status = clade_json_parse(clade_text_get(json), json->length, "output", CLADE_EINTERNAL, &document);
+    if (status == CLADE_OK) {
+        const clade_json_at root = clade_json_root(document);
+        layout(&root, &people);
+    }
+    clade_json_free(document);
+    clade_text_free(json);
+    return clade_finish_output(status, &people);
+}
+
+clade_status clade_unknown_word(const char *what, const char *word, const char *const *known, size_t count)
+{
+    clade_text text = {0};
+    clade_text_append(&text, "unknown %s \"%s\"", what, word);
+    clade_append_suggestion(&text, word, known, count);
+    clade_status status = clade_fail(CLADE_EUSAGE, "%s", clade_text_get(&text));
+    clade_text_free(&text);
     return status;
 }

@@ -10,15 +10,10 @@ static clade_status unknown_bench(const char *name)
 {
     size_t count;
     const char *names[64];
-    clade_text text = {0};
     const clade_bench *benches = clade_benches(&count);
     for (size_t i = 0; i < count && i < 64; i++)
         names[i] = benches[i].name;
-    clade_text_append(&text, "clade bench: unknown bench \"%s\"", name);
-    clade_append_suggestion(&text, name, names, count);
-    clade_status status = clade_fail(CLADE_EUSAGE, "%s", clade_text_get(&text));
-    clade_text_free(&text);
-    return status;
+    return clade_unknown_word("bench", name, names, count < 64 ? count : 64);
 }
 
 static clade_status run_benches(const char *name, bool json)
@@ -44,7 +39,7 @@ static clade_status list_benches(void)
     const clade_bench *benches = clade_benches(&count);
     for (size_t i = 0; i < count; i++)
         clade_text_append(&text, "%-10s %s\n", benches[i].name, benches[i].help);
-    return clade_print_text(&text);
+    return clade_finish_output(CLADE_OK, &text);
 }
 
 static clade_status run(int argc, char **argv)

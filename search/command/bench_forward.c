@@ -277,5 +277,5 @@ clade_status clade_bench_forward(bool json)
         print_json(results, sgemm, &text);
     else
         print_table(results, sgemm, &text);
-    return clade_print_text(&text);
+    return clade_finish_output(CLADE_OK, &text);
 }

@@ -53,7 +53,16 @@ typedef struct clade_arguments {
 clade_status clade_parse_arguments(const clade_command *command, int argc, char **argv, const clade_option *options,
                                    size_t n_options, size_t least, size_t most, clade_arguments *out) CLADE_CHECK_RESULT;
 
-/* Print TEXT to stdout and flush; CLADE_EIO when it cannot be written (a closed pipe, a full disk). Frees TEXT. */
-clade_status clade_print_text(clade_text *text) CLADE_CHECK_RESULT;
+/* The end of a reading command: print TEXT to stdout when STATUS is CLADE_OK (CLADE_EIO when it cannot be written: a closed pipe, a full
+ * disk), else return STATUS. Frees TEXT either way. */
+clade_status clade_finish_output(clade_status status, clade_text *text) CLADE_CHECK_RESULT;
+
+/* The words of "clade COMMAND: unknown WHAT "WORD"; did you mean ..." as CLADE_EUSAGE. */
+clade_status clade_unknown_word(const char *what, const char *word, const char *const *known, size_t count);
+
+/* What machines get as JSON, laid out for people: LAYOUT turns the parsed JSON into text. Frees JSON. */
+typedef void (*clade_layout_for_people)(const clade_json_at *root, clade_text *text);
+clade_status clade_finish_json(clade_status status, clade_text *json, bool as_json,
+                               clade_layout_for_people layout) CLADE_CHECK_RESULT;
 
 #endif

@@ -134,7 +134,7 @@ static clade_status run(int argc, char **argv)
         print_people(&m, clade_text_get(&problems), count, &text);
     clade_text_free(&problems);
     clade_text_free(&platform);
-    return clade_print_text(&text);
+    return clade_finish_output(CLADE_OK, &text);
 }
 
 const clade_command clade_command_doctor = {

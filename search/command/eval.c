@@ -20,22 +20,14 @@ typedef struct evaluation {
     clade_score score;
 } evaluation;
 
-static clade_status unknown_corruption(const char *word, size_t length)
+static clade_status unknown_corruption(const char *name)
 {
     size_t count;
     const char *names[64];
-    clade_text text = {0};
     const clade_corruption *const *all = clade_corruptions(&count);
-    char *name = clade_strndup(word, length);
     for (size_t i = 0; i < count && i < 64; i++)
         names[i] = all[i]->name;
-    clade_text_append(&text, "--corruption %s: unknown corruption", word);
-    if (name != NULL)
-        clade_append_suggestion(&text, name, names, count);
-    clade_status status = clade_fail(CLADE_EUSAGE, "%s", clade_text_get(&text));
-    clade_text_free(&text);
-    clade_free(name);
-    return status;
+    return clade_unknown_word("corruption", name, names, count < 64 ? count : 64);
 }
 
 /* "NAME:SEVERITY" */
@@ -47,12 +39,12 @@ static clade_status add_corruption(clade_score_plan *plan, const char *word)
     if (plan->n_corruptions == CLADE_MAX_CORRUPTIONS)
         return clade_fail(CLADE_EUSAGE, "--corruption: given more than %d times", CLADE_MAX_CORRUPTIONS);
     if (length >= sizeof name)
-        return unknown_corruption(word, length);
+        return unknown_corruption(word);
     memcpy(name, word, length);
     name[length] = '\0';
     const clade_corruption *corruption = clade_corruption_find(name);
     if (corruption == NULL)
-        return unknown_corruption(word, length);
+        return unknown_corruption(name);
     if (colon == NULL || colon[1] < '1' || colon[1] > '5' || colon[2] != '\0')
         return clade_fail(CLADE_EUSAGE, "--corruption %s: expected %s:SEVERITY with a severity from 1 to 5", word, name);
     plan->corruptions[plan->n_corruptions] = corruption;
@@ -235,7 +227,7 @@ static clade_status print(const evaluation *e, bool json)
 {
     clade_text text = {0};
     (json ? print_json : print_people)(e, &text);
-    return clade_print_text(&text);
+    return clade_finish_output(CLADE_OK, &text);
 }
 
 static clade_status run(int argc, char **argv)

@@ -31,21 +31,14 @@ static clade_status show(const char *folder, clade_split split, const struct for
     clade_front front = {0};
     clade_ledger *ledger = NULL;
     clade_text text = {0};
-    char *path = clade_path_join(folder, "run.db");
-    if (path == NULL)
-        return clade_fail_memory(strlen(folder), "a path");
-    clade_status status = clade_ledger_open(path, false, &ledger);
+    clade_status status = clade_run_ledger(folder, &ledger);
     if (status == CLADE_OK)
         status = clade_front_read(folder, split, &front);
     if (status == CLADE_OK)
         status = format->write(&front, ledger, &text);
     clade_ledger_close(ledger);
     clade_front_fini(&front);
-    clade_free(path);
-    if (status == CLADE_OK)
-        return clade_print_text(&text);
-    clade_text_free(&text);
-    return status;
+    return clade_finish_output(status, &text);
 }
 
 static clade_status run(int argc, char **argv)

@@ -90,14 +90,11 @@ static void people_line(const clade_json_at *checkpoint, const char *key, clade_
     clade_text_append(text, "\n");
 }
 
-static clade_status print_people(const clade_text *json, clade_text *text)
+static void lay_out(const clade_json_at *root, clade_text *text)
 {
     static const char *const keys[] = {"tensors_count", "elements", "bytes", "files", "dtypes",
                                        "family", "cannot_be_scored", "hash", "tensors"};
-    clade_json *document = NULL;
-    CLADE_TRY(clade_json_parse(clade_text_get(json), json->length, "inspect", CLADE_EINTERNAL, &document));
-    const clade_json_at root = clade_json_root(document);
-    const clade_json_at list = clade_json_member(&root, "checkpoints");
+    const clade_json_at list = clade_json_member(root, "checkpoints");
     for (size_t i = 0; i < clade_json_size(&list); i++) {
         const clade_json_at checkpoint = clade_json_item(&list, i);
         const clade_json_at path = clade_json_member(&checkpoint, "path");
@@ -109,8 +106,6 @@ static clade_status print_people(const clade_text *json, clade_text *text)
     }
     if (clade_json_size(&list) > 1)
         clade_text_append(text, "these checkpoints can be merged\n");
-    clade_json_free(document);
-    return CLADE_OK;
 }
 
 /* Can they be merged? The first stands for the base: that is the order of `clade inspect BASE PARENT...`. */
@@ -124,11 +119,11 @@ static clade_status check_family(const clade_arguments *arguments)
     return status;
 }
 
-static clade_status inspect(const clade_arguments *arguments, bool json, bool tensors)
+static clade_status inspect(const clade_arguments *arguments, bool as_json, bool tensors)
 {
-    clade_text machine = {0}, people = {0};
+    clade_text json = {0};
     clade_status status = CLADE_OK;
-    clade_json_writer writer = clade_json_writer_to(&machine, true);
+    clade_json_writer writer = clade_json_writer_to(&json, true);
     clade_json_begin_object(&writer, NULL);
     clade_json_begin_array(&writer, "checkpoints");
     for (size_t i = 0; i < arguments->count && status == CLADE_OK; i++)
@@ -139,16 +134,8 @@ static clade_status inspect(const clade_arguments *arguments, bool json, bool te
     if (arguments->count > 1)
         clade_json_put_bool(&writer, "mergeable", true);
     clade_json_end_object(&writer);
-    clade_text_append(&machine, "\n");
-    if (status == CLADE_OK && json)
-        return clade_print_text(&machine);
-    if (status == CLADE_OK)
-        status = print_people(&machine, &people);
-    clade_text_free(&machine);
-    if (status == CLADE_OK)
-        return clade_print_text(&people);
-    clade_text_free(&people);
-    return status;
+    clade_text_append(&json, "\n");
+    return clade_finish_json(status, &json, as_json, lay_out);
 }
 
 static clade_status run(int argc, char **argv)

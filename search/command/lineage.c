@@ -17,20 +17,12 @@ static const struct format {
 static clade_status choose_child(const char *folder, const char *word, uint64_t *child)
 {
     char *end = NULL;
-    if (word != NULL) {
-        *child = strtoull(word, &end, 10);
-        if (word[0] < '0' || word[0] > '9' || *end != '\0')
-            return clade_fail(CLADE_EUSAGE, "clade lineage: found child \"%s\", expected a number", word);
-        return CLADE_OK;
-    }
-    clade_front front = {0};
-    clade_status status = clade_front_read(folder, CLADE_SEARCH, &front);
-    if (status == CLADE_OK && front.n_members == 0)
-        status = clade_fail(CLADE_EUSAGE, "%s: the run has no front yet", folder);
-    if (status == CLADE_OK)
-        *child = front.members[front.best].child;
-    clade_front_fini(&front);
-    return status;
+    if (word == NULL)
+        return clade_run_best(folder, child);
+    *child = strtoull(word, &end, 10);
+    if (word[0] < '0' || word[0] > '9' || *end != '\0')
+        return clade_fail(CLADE_EUSAGE, "clade lineage: found child \"%s\", expected a number", word);
+    return CLADE_OK;
 }
 
 static clade_status show(const char *folder, const char *word, const struct format *format)
@@ -40,10 +32,7 @@ static clade_status show(const char *folder, const char *word, const struct form
     clade_lineage lineage = {0};
     clade_text text = {0};
     uint64_t child = 0;
-    char *path = clade_path_join(folder, "run.db");
-    if (path == NULL)
-        return clade_fail_memory(strlen(folder), "a path");
-    clade_status status = clade_ledger_open(path, false, &ledger);
+    clade_status status = clade_run_ledger(folder, &ledger);
     if (status == CLADE_OK)
         status = choose_child(folder, word, &child);
     if (status == CLADE_OK)
@@ -55,11 +44,7 @@ static clade_status show(const char *folder, const char *word, const struct form
     clade_lineage_fini(&lineage);
     clade_ledger_close(ledger);
     clade_experiment_free(experiment);
-    clade_free(path);
-    if (status == CLADE_OK)
-        return clade_print_text(&text);
-    clade_text_free(&text);
-    return status;
+    return clade_finish_output(status, &text);
 }
 
 static clade_status run(int argc, char **argv)

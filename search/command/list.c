@@ -199,51 +199,31 @@ static void people_entry(const clade_json_at *entry, clade_text *text)
     }
 }
 
-static clade_status print_people(const clade_text *json, clade_text *text)
+static void lay_out(const clade_json_at *root, clade_text *text)
 {
-    clade_json *document = NULL;
-    CLADE_TRY(clade_json_parse(clade_text_get(json), json->length, "list", CLADE_EINTERNAL, &document));
-    const clade_json_at root = clade_json_root(document);
-    for (size_t i = 0; i < clade_json_size(&root); i++) {
-        const clade_json_at entry = clade_json_item(&root, i);
+    for (size_t i = 0; i < clade_json_size(root); i++) {
+        const clade_json_at entry = clade_json_item(root, i);
         people_entry(&entry, text);
     }
-    clade_json_free(document);
-    return CLADE_OK;
 }
 
 static clade_status unknown_registry(const char *name)
 {
     const char *names[REGISTRIES];
-    clade_text text = {0};
     for (size_t i = 0; i < REGISTRIES; i++)
         names[i] = registries[i].name;
-    clade_text_append(&text, "clade list: unknown registry \"%s\"", name);
-    clade_append_suggestion(&text, name, names, REGISTRIES);
-    clade_status status = clade_fail(CLADE_EUSAGE, "%s", clade_text_get(&text));
-    clade_text_free(&text);
-    return status;
+    return clade_unknown_word("registry", name, names, REGISTRIES);
 }
 
-static clade_status list(const struct registry *registry, bool json)
+static clade_status list(const struct registry *registry, bool as_json)
 {
-    clade_text machine = {0}, people = {0};
-    clade_json_writer writer = clade_json_writer_to(&machine, true);
+    clade_text json = {0};
+    clade_json_writer writer = clade_json_writer_to(&json, true);
     clade_json_begin_array(&writer, NULL);
     registry->list(&writer);
     clade_json_end_array(&writer);
-    clade_status status = clade_text_status(&machine);
-    if (json) {
-        clade_text_append(&machine, "\n");
-        return clade_print_text(&machine);
-    }
-    if (status == CLADE_OK)
-        status = print_people(&machine, &people);
-    clade_text_free(&machine);
-    if (status == CLADE_OK)
-        return clade_print_text(&people);
-    clade_text_free(&people);
-    return status;
+    clade_text_append(&json, "\n");
+    return clade_finish_json(CLADE_OK, &json, as_json, lay_out);
 }
 
 static clade_status run(int argc, char **argv)

@@ -27,14 +27,9 @@ static void print_usage(FILE *out)
 static clade_status unknown_command(const char *name)
 {
     const char *names[COMMAND_COUNT];
-    clade_text text = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         names[i] = commands[i]->name;
-    clade_text_append(&text, "unknown command \"%s\"", name);
-    clade_append_suggestion(&text, name, names, COMMAND_COUNT);
-    clade_status status = clade_fail(CLADE_EUSAGE, "%s", clade_text_get(&text));
-    clade_text_free(&text);
-    return status;
+    return clade_unknown_word("command", name, names, COMMAND_COUNT);
 }
 
 static clade_status dispatch(int argc, char **argv)

@@ -50,10 +50,7 @@ static clade_status print_recipe(const char *source, bool yaml)
     else if (status == CLADE_OK)
         clade_recipe_print(recipe, true, &text);
     clade_recipe_free(recipe);
-    if (status == CLADE_OK)
-        return clade_print_text(&text);
-    clade_text_free(&text);
-    return status;
+    return clade_finish_output(status, &text);
 }
 
 static clade_status run(int argc, char **argv)

@@ -15,16 +15,8 @@ static bool ends_with(const char *text, const char *end)
 
 static clade_status child_number(const char *source, const char *folder, const char *word, uint64_t *child)
 {
-    if (strcmp(word, "best") == 0) {
-        clade_front front = {0};
-        clade_status status = clade_front_read(folder, CLADE_SEARCH, &front);
-        if (status == CLADE_OK && front.n_members == 0)
-            status = clade_fail(CLADE_EUSAGE, "%s: the run has no front yet", folder);
-        if (status == CLADE_OK)
-            *child = front.members[front.best].child;
-        clade_front_fini(&front);
-        return status;
-    }
+    if (strcmp(word, "best") == 0)
+        return clade_run_best(folder, child);
     char *end = NULL;
     *child = strtoull(word, &end, 10);
     if (word[0] < '0' || word[0] > '9' || *end != '\0')
@@ -34,21 +26,18 @@ static clade_status child_number(const char *source, const char *folder, const c
 
 static clade_status recipe_of_child(const char *folder, uint64_t child, clade_recipe **recipe)
 {
-    char *path = clade_path_join(folder, "run.db");
     clade_ledger *ledger = NULL;
     clade_child_row row = {0};
     clade_json *document = NULL;
     clade_problems problems = {0};
     bool found = false;
-    if (path == NULL)
-        return clade_fail_memory(strlen(folder), "a path");
-    clade_status status = clade_ledger_open(path, false, &ledger);
+    clade_status status = clade_run_ledger(folder, &ledger);
     if (status == CLADE_OK)
         status = clade_ledger_get_child(ledger, child, &row, &found);
     if (status == CLADE_OK && !found)
-        status = clade_fail(CLADE_EUSAGE, "%s: no child %llu in this run", path, (unsigned long long)child);
+        status = clade_fail(CLADE_EUSAGE, "%s: no child %llu in this run", folder, (unsigned long long)child);
     if (status == CLADE_OK)
-        status = clade_json_parse(clade_text_get(&row.recipe), row.recipe.length, path, CLADE_EINPUT, &document);
+        status = clade_json_parse(clade_text_get(&row.recipe), row.recipe.length, folder, CLADE_EINPUT, &document);
     if (status == CLADE_OK) {
         const clade_json_at root = clade_json_root(document);
         status = clade_recipe_parse(&root, &problems, recipe);
@@ -58,7 +47,6 @@ static clade_status recipe_of_child(const char *folder, uint64_t child, clade_re
     clade_json_free(document);
     clade_child_row_fini(&row);
     clade_ledger_close(ledger);
-    clade_free(path);
     return status;
 }
 

@@ -37,10 +37,7 @@ static clade_status report(const char *folder)
     clade_ledger *ledger = NULL;
     clade_ledger_counts counts;
     clade_text text = {0};
-    char *path = clade_path_join(folder, "run.db");
-    if (path == NULL)
-        return clade_fail_memory(strlen(folder), "a path");
-    clade_status status = clade_ledger_open(path, false, &ledger);
+    clade_status status = clade_run_ledger(folder, &ledger);
     if (status == CLADE_OK)
         status = clade_ledger_count(ledger, &counts);
     if (status == CLADE_OK)
@@ -55,11 +52,7 @@ static clade_status report(const char *folder)
         status = append_lineage(&front, ledger, &text);
     clade_ledger_close(ledger);
     clade_front_fini(&front);
-    clade_free(path);
-    if (status == CLADE_OK)
-        return clade_print_text(&text);
-    clade_text_free(&text);
-    return status;
+    return clade_finish_output(status, &text);
 }
 
 static clade_status run(int argc, char **argv)

@@ -16,15 +16,11 @@ typedef struct run_status {
 
 static clade_status read_status(const char *folder, run_status *status)
 {
-    char *path = clade_path_join(folder, "run.db");
     clade_ledger *ledger = NULL;
-    if (path == NULL)
-        return clade_fail_memory(strlen(folder), "a path");
-    clade_status result = clade_ledger_open(path, false, &ledger);
+    clade_status result = clade_run_ledger(folder, &ledger);
     if (result == CLADE_OK)
         result = clade_ledger_count(ledger, &status->counts);
     clade_ledger_close(ledger);
-    clade_free(path);
     if (result == CLADE_OK)
         result = clade_run_experiment(folder, 0, &status->experiment);
     if (result == CLADE_OK)
@@ -97,13 +93,11 @@ static clade_status run(int argc, char **argv)
     run_status status = {0};
     clade_text text = {0};
     clade_status result = read_status(arguments.items[0], &status);
-    if (result == CLADE_OK) {
+    if (result == CLADE_OK)
         (json ? print_json : print_people)(&status, &text);
-        result = clade_print_text(&text);
-    }
     clade_front_fini(&status.front);
     clade_experiment_free(status.experiment);
-    return result;
+    return clade_finish_output(result, &text);
 }
 
 const clade_command clade_command_status = {
