@@ -19,8 +19,8 @@ rm -f build-demo.log
 
 say "The zoo: one base and its fine-tunes, trained on images the project draws itself (experiments/demo)"
 parents=()
-for folder in experiments/demo/zoo/*/; do
-    case $folder in */base/) ;; *) parents+=("${folder%/}") ;; esac
+for config in experiments/demo/zoo/*/config.json; do
+    case $config in */base/*) ;; *) parents+=("$(dirname "$config")") ;; esac
 done
 "$clade" inspect experiments/demo/zoo/base "${parents[@]}" | tail -1
 

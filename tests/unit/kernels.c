@@ -1,6 +1,6 @@
 /* The vector kernels: every table this CPU can run against a plain reference, and its sums against the portable table's
- * bit by bit. Sizes are awkward on purpose: around the lane count and the stride of first_nonfinite, and none of them
- * aligned. The 16-bit conversions are in dtype.c. */
+ * bit by bit. Sizes are awkward on purpose: around the lane count and the stride of first_nonfinite. The 16-bit
+ * conversions are in dtype.c. */
 #include "near.h"
 
 #include "clade/kernels.h"
