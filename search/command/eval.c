@@ -58,7 +58,9 @@ static clade_status make_plan(evaluation *e, const clade_option_strings *corrupt
         .labelled_split = e->split,
         .labelled = items,
         .corrupted = items,
+        .unlabelled = items,
         .with_corrupted = corruptions->count > 0,
+        .with_unlabelled = e->split == CLADE_UNLABELLED,
         .seed = seed,
         .memory = (size_t)8 << 30,
     };
@@ -111,6 +113,12 @@ static clade_metrics mean_of(const clade_metrics *metrics, size_t count)
 static clade_metrics task_metrics(const evaluation *e, size_t task)
 {
     const clade_task_score *score = &e->score.tasks[task];
+    if (e->split == CLADE_UNLABELLED) {
+        const clade_range range = e->probes->tasks[task].splits[CLADE_UNLABELLED];
+        const size_t all = (size_t)(range.last - range.first);
+        return (clade_metrics){.items = e->plan.unlabelled > 0 && e->plan.unlabelled < all ? e->plan.unlabelled : all,
+                               .accuracy = NAN, .entropy = score->entropy, .nll = NAN, .ece = NAN, .brier = NAN};
+    }
     return e->plan.n_corruptions == 0 ? score->clean : mean_of(score->corrupted, e->plan.n_corruptions);
 }
 

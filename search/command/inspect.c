@@ -48,12 +48,35 @@ static void put_tensors(clade_json_writer *writer, const clade_checkpoint *check
     clade_json_end_array(writer);
 }
 
+/* A file that is well-formed safetensors but no model's (names with a NUL byte): say what it is and why it cannot be merged. */
+static clade_status put_other_file(clade_json_writer *writer, const char *path)
+{
+    clade_safetensors *file = NULL;
+    clade_text reason = {0};
+    clade_text_append(&reason, "%s", clade_error_message());
+    clade_status status = clade_safetensors_open(path, &file);
+    if (status == CLADE_OK) {
+        clade_json_begin_object(writer, NULL);
+        clade_json_put_string(writer, "path", path);
+        clade_json_put_u64(writer, "tensors_count", clade_safetensors_count(file));
+        clade_json_put_string(writer, "cannot_be_merged", clade_text_get(&reason));
+        clade_json_end_object(writer);
+    }
+    clade_safetensors_close(file);
+    clade_text_free(&reason);
+    return status;
+}
+
 static clade_status put_checkpoint(clade_json_writer *writer, const char *path, bool tensors)
 {
     clade_checkpoint *checkpoint = NULL;
     char hash[CLADE_SHA256_HEX];
-    CLADE_TRY(clade_checkpoint_open(path, &checkpoint));
-    clade_status status = clade_checkpoint_hash(checkpoint, hash);
+    clade_status status = clade_checkpoint_open(path, &checkpoint);
+    if (status == CLADE_EINPUT && clade_path_exists(path) && !clade_path_is_folder(path))
+        return put_other_file(writer, path);
+    if (status != CLADE_OK)
+        return status;
+    status = clade_checkpoint_hash(checkpoint, hash);
     uint64_t elements = 0, bytes = 0;
     for (size_t i = 0; i < clade_checkpoint_count(checkpoint); i++) {
         elements += clade_checkpoint_at(checkpoint, i)->count;
@@ -93,7 +116,7 @@ static void people_line(const clade_json_at *checkpoint, const char *key, clade_
 static void lay_out(const clade_json_at *root, clade_text *text)
 {
     static const char *const keys[] = {"tensors_count", "elements", "bytes", "files", "dtypes",
-                                       "family", "cannot_be_scored", "hash", "tensors"};
+                                       "family", "cannot_be_scored", "cannot_be_merged", "hash", "tensors"};
     const clade_json_at list = clade_json_member(root, "checkpoints");
     for (size_t i = 0; i < clade_json_size(&list); i++) {
         const clade_json_at checkpoint = clade_json_item(&list, i);
