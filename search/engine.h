@@ -4,8 +4,8 @@
  *     -> decode to a recipe -> child row -> known recipe? take its result : submit to the pool
  *   result of a child, in any order -> evaluation row (never lost, never paid for twice)
  *   commit child c, in index order -> tell the algorithm -> commit row with the chained run hash -> front, best/
- * When the budget is reached: the front's members are scored on holdout (through the same pool), best/ gets its weights, and
- * front.csv is written. */
+ * When the budget is reached: the front's members are scored on holdout (through the same pool), best/ gets its
+ * weights, and front.csv is written. */
 #ifndef CLADE_ENGINE_H
 #define CLADE_ENGINE_H
 
@@ -18,9 +18,9 @@ typedef struct clade_progress {
     uint64_t in_flight;
     double children_per_second, eta_seconds; /* eta < 0: unknown */
     size_t front;                            /* members */
-    double hypervolume;                      /* of the front, in the experiment's first two or three objectives, against a
-                                                fixed reference point (archive.h) */
-    const double *best;                      /* (n_objectives) best value of each */
+    double hypervolume; /* of the front, in the experiment's first two or three objectives, against a
+                           fixed reference point (archive.h) */
+    const double *best; /* (n_objectives) best value of each */
 } clade_progress;
 
 typedef struct clade_engine_options {
@@ -34,15 +34,17 @@ typedef struct clade_engine_options {
 
 /* A fresh run: RUN_FOLDER must not exist (CLADE_EUSAGE: says resume). Writes experiment.json as resolved and run.db. */
 clade_status clade_run_create(const clade_experiment *experiment, const char *run_folder) CLADE_CHECK_RESULT;
-/* The experiment of a run folder with the budget as it is now; CHILDREN > 0 raises it (recorded as an event; the budget of seconds
- * begins anew). CLADE_EUSAGE when CHILDREN is less than what the run has already. */
-clade_status clade_run_experiment(const char *run_folder, uint64_t children, clade_experiment **experiment) CLADE_CHECK_RESULT;
+/* The experiment of a run folder with the budget as it is now; CHILDREN > 0 raises it (recorded as an event; the budget
+ * of seconds begins anew). CLADE_EUSAGE when CHILDREN is less than what the run has already. */
+clade_status clade_run_experiment(const char *run_folder, uint64_t children,
+                                  clade_experiment **experiment) CLADE_CHECK_RESULT;
 /* Open the ledger of a run folder for reading. */
 clade_status clade_run_ledger(const char *run_folder, clade_ledger **ledger) CLADE_CHECK_RESULT;
-/* Run (or go on with) what the ledger in the folder says until the budget is reached, using POOL. FAMILY and PROBES are those of
- * the experiment, borrowed. */
-clade_status clade_engine_run(const clade_experiment *experiment, const clade_family *family, const clade_probes *probes,
-                              clade_pool *pool, const clade_engine_options *options) CLADE_CHECK_RESULT;
+/* Run (or go on with) what the ledger in the folder says until the budget is reached, using POOL. FAMILY and PROBES are
+ * those of the experiment, borrowed. */
+clade_status clade_engine_run(const clade_experiment *experiment, const clade_family *family,
+                              const clade_probes *probes, clade_pool *pool,
+                              const clade_engine_options *options) CLADE_CHECK_RESULT;
 
 /* ---- the front of a run, read from its ledger; for front, lineage, status, report and best/ ---- */
 
@@ -52,13 +54,14 @@ typedef struct clade_member {
     char operator_name[64];
     char recipe_hash[CLADE_SHA256_HEX];
     clade_score search, holdout; /* holdout.n_tasks is 0 when not scored yet */
-    double *search_objectives, *holdout_objectives; /* (all objectives of clade_objectives, that order); NAN where unknown */
+    double *search_objectives,
+        *holdout_objectives; /* (all objectives of clade_objectives, that order); NAN where unknown */
 } clade_member;
 
 /* What the children are held against: "base", "average" and "parent NAME", each scored once on both splits. */
 typedef struct clade_reference {
-    char *name;                  /* owned */
-    clade_score search, holdout; /* n_tasks is 0 when not scored (yet) */
+    char *name;                                     /* owned */
+    clade_score search, holdout;                    /* n_tasks is 0 when not scored (yet) */
     double *search_objectives, *holdout_objectives; /* as of clade_member */
 } clade_reference;
 
@@ -67,15 +70,16 @@ typedef struct clade_front {
     clade_probes *probes;         /* owned */
     clade_member *members;        /* (n_members), owned; sorted by the first objective, best first, then child */
     size_t n_members;
-    size_t best;                  /* index of the best by the experiment's rule, on the search split; 0 when there is none */
-    clade_reference *references;  /* (n_references), owned */
+    size_t best; /* index of the best by the experiment's rule, on the search split; 0 when there is none */
+    clade_reference *references; /* (n_references), owned */
     size_t n_references;
     char run_hash[CLADE_SHA256_HEX]; /* of the last commit; 64 zeros before the first */
     uint64_t committed;
 } clade_front;
 
-/* Non-dominated committed children on the search split (equal objective vectors: the first child only). SPLIT CLADE_HOLDOUT: those of
- * them that are scored there and non-dominated among themselves on holdout. FRONT is overwritten. */
+/* Non-dominated committed children on the search split (equal objective vectors: the first child only). SPLIT
+ * CLADE_HOLDOUT: those of them that are scored there and non-dominated among themselves on holdout. FRONT is
+ * overwritten. */
 clade_status clade_front_read(const char *run_folder, clade_split split, clade_front *front) CLADE_CHECK_RESULT;
 void clade_front_fini(clade_front *front);
 /* The child that is the best of the search split's front; CLADE_EUSAGE when the run has no front yet. */

@@ -165,9 +165,9 @@ static void check_space(const clade_experiment *experiment, const clade_json_at 
 static clade_status read_all(clade_experiment *experiment, const clade_json_at *root, const char *folder,
                              clade_problems *problems)
 {
-    static const char *const keys[] = {"clade",      "seed",         "base",  "parents",   "probes", "space",
-                                       "objectives", "corruptions",  "items", "algorithm", "budget", "window",
-                                       "best",       "best_weights", "memory"};
+    static const char *const keys[] = {"clade",  "seed",       "base",        "parents",      "probes",
+                                       "space",  "objectives", "corruptions", "items",        "algorithm",
+                                       "budget", "window",     "best",        "best_weights", "memory"};
     if (!clade_json_is(root, problems, CLADE_JSON_OBJECT))
         return CLADE_OK;
     clade_json_only(root, problems, keys, sizeof keys / sizeof *keys);

@@ -1,9 +1,9 @@
 /* The ledger: one SQLite file per run, one writer (search/sqlite.c is the only includer of sqlite3.h).
  *
- * Tables (schema version in `meta`; the schema is in ledger.c): meta, experiment, platform (one row per session), parents, children,
- * evaluations (child and split), reference_scores (base, average and the parents themselves), commits, events. WAL mode,
- * synchronous FULL: a result that was written is never lost. Readers open it read-only while the run goes on; closed after a
- * session it is one plain file. */
+ * Tables (schema version in `meta`; the schema is in ledger.c): meta, experiment, platform (one row per session),
+ * parents, children, evaluations (child and split), reference_scores (base, average and the parents themselves),
+ * commits, events. WAL mode, synchronous FULL: a result that was written is never lost. Readers open it read-only while
+ * the run goes on; closed after a session it is one plain file. */
 #ifndef CLADE_LEDGER_H
 #define CLADE_LEDGER_H
 
@@ -19,22 +19,27 @@ enum { CLADE_LEDGER_VERSION = 1 };
 
 typedef struct clade_ledger clade_ledger;
 
-/* Create (must not exist: CLADE_EUSAGE) / open to go on / open read-only. A ledger of a newer version is CLADE_EINPUT naming both
- * versions; a file that is no ledger is CLADE_EINPUT. A second writer is CLADE_EUSAGE (a lock is held while open for writing). */
+/* Create (must not exist: CLADE_EUSAGE) / open to go on / open read-only. A ledger of a newer version is CLADE_EINPUT
+ * naming both versions; a file that is no ledger is CLADE_EINPUT. A second writer is CLADE_EUSAGE (a lock is held while
+ * open for writing). */
 clade_status clade_ledger_create(const char *path, clade_ledger **ledger) CLADE_CHECK_RESULT;
 clade_status clade_ledger_open(const char *path, bool write, clade_ledger **ledger) CLADE_CHECK_RESULT;
 void clade_ledger_close(clade_ledger *ledger);
 
 /* Strings returned by readers go into clade_text the caller owns. */
 clade_status clade_ledger_put_meta(clade_ledger *ledger, const char *key, const char *value) CLADE_CHECK_RESULT;
-clade_status clade_ledger_get_meta(clade_ledger *ledger, const char *key, clade_text *value, bool *found) CLADE_CHECK_RESULT;
+clade_status clade_ledger_get_meta(clade_ledger *ledger, const char *key, clade_text *value,
+                                   bool *found) CLADE_CHECK_RESULT;
 clade_status clade_ledger_put_experiment(clade_ledger *ledger, const char *json) CLADE_CHECK_RESULT;
 clade_status clade_ledger_get_experiment(clade_ledger *ledger, clade_text *json) CLADE_CHECK_RESULT;
 /* Begins a session: what is written later belongs to it. */
 clade_status clade_ledger_put_platform(clade_ledger *ledger, const char *json) CLADE_CHECK_RESULT;
-clade_status clade_ledger_get_platform(clade_ledger *ledger, clade_text *json, bool *found) CLADE_CHECK_RESULT; /* latest */
-clade_status clade_ledger_put_parent(clade_ledger *ledger, const char *name, const char *path, const char *hash) CLADE_CHECK_RESULT;
-clade_status clade_ledger_get_parent(clade_ledger *ledger, const char *name, clade_text *hash, bool *found) CLADE_CHECK_RESULT;
+clade_status clade_ledger_get_platform(clade_ledger *ledger, clade_text *json,
+                                       bool *found) CLADE_CHECK_RESULT; /* latest */
+clade_status clade_ledger_put_parent(clade_ledger *ledger, const char *name, const char *path,
+                                     const char *hash) CLADE_CHECK_RESULT;
+clade_status clade_ledger_get_parent(clade_ledger *ledger, const char *name, clade_text *hash,
+                                     bool *found) CLADE_CHECK_RESULT;
 clade_status clade_ledger_put_event(clade_ledger *ledger, const char *kind, const char *detail) CLADE_CHECK_RESULT;
 /* The latest event of a kind; *NUMBER counts all events in order. */
 clade_status clade_ledger_get_event(clade_ledger *ledger, const char *kind, clade_text *detail, uint64_t *number,
@@ -67,7 +72,7 @@ void clade_evaluation_row_fini(clade_evaluation_row *row);
 typedef struct clade_commit_row {
     uint64_t child;
     bool failed;
-    double objectives[8];  /* in the experiment's order, natural sign; NAN when failed */
+    double objectives[8]; /* in the experiment's order, natural sign; NAN when failed */
     size_t n_objectives;
     char hash[CLADE_SHA256_HEX]; /* chain: SHA-256(previous hash, recipe hash, objectives) */
 } clade_commit_row;
@@ -80,22 +85,25 @@ clade_status clade_ledger_put_child(clade_ledger *ledger, const clade_child_row 
 clade_status clade_ledger_put_evaluation(clade_ledger *ledger, const clade_evaluation_row *row) CLADE_CHECK_RESULT;
 clade_status clade_ledger_put_commit(clade_ledger *ledger, const clade_commit_row *row) CLADE_CHECK_RESULT;
 /* One of base, average and the parents, by name; ROW's child and same_as mean nothing. */
-clade_status clade_ledger_put_reference(clade_ledger *ledger, const char *name, const clade_evaluation_row *row) CLADE_CHECK_RESULT;
-clade_status clade_ledger_get_reference(clade_ledger *ledger, const char *name, clade_split split, clade_evaluation_row *row,
-                                        bool *found) CLADE_CHECK_RESULT;
+clade_status clade_ledger_put_reference(clade_ledger *ledger, const char *name,
+                                        const clade_evaluation_row *row) CLADE_CHECK_RESULT;
+clade_status clade_ledger_get_reference(clade_ledger *ledger, const char *name, clade_split split,
+                                        clade_evaluation_row *row, bool *found) CLADE_CHECK_RESULT;
 /* The first child before BEFORE that has this recipe. */
 clade_status clade_ledger_find_recipe(clade_ledger *ledger, const char *recipe_hash, uint64_t before, uint64_t *child,
                                       bool *found) CLADE_CHECK_RESULT;
 /* *FOUND false when there is no such row. ROW is overwritten (its texts freed first). */
-clade_status clade_ledger_get_child(clade_ledger *ledger, uint64_t child, clade_child_row *row, bool *found) CLADE_CHECK_RESULT;
-clade_status clade_ledger_get_evaluation(clade_ledger *ledger, uint64_t child, clade_split split, clade_evaluation_row *row,
-                                         bool *found) CLADE_CHECK_RESULT;
-clade_status clade_ledger_get_commit(clade_ledger *ledger, uint64_t child, clade_commit_row *row, bool *found) CLADE_CHECK_RESULT;
+clade_status clade_ledger_get_child(clade_ledger *ledger, uint64_t child, clade_child_row *row,
+                                    bool *found) CLADE_CHECK_RESULT;
+clade_status clade_ledger_get_evaluation(clade_ledger *ledger, uint64_t child, clade_split split,
+                                         clade_evaluation_row *row, bool *found) CLADE_CHECK_RESULT;
+clade_status clade_ledger_get_commit(clade_ledger *ledger, uint64_t child, clade_commit_row *row,
+                                     bool *found) CLADE_CHECK_RESULT;
 
 typedef struct clade_ledger_counts {
     uint64_t children, evaluated, committed, failed; /* failed: among committed */
-    uint64_t images; /* forwarded on the search split */
-    double seconds;  /* sum over evaluations of the search split */
+    uint64_t images;                                 /* forwarded on the search split */
+    double seconds;                                  /* sum over evaluations of the search split */
     double wall_seconds; /* sum over sessions, each from its start to the last thing written in it */
 } clade_ledger_counts;
 clade_status clade_ledger_count(clade_ledger *ledger, clade_ledger_counts *counts) CLADE_CHECK_RESULT;

@@ -13,12 +13,9 @@ static const struct ability {
     const char *method;
     bool sum, one, mean, ties;
 } abilities[] = {
-    {"task_arithmetic", true, true, true, false},
-    {"dare_linear", true, true, true, false},
-    {"linear", false, true, true, false},
-    {"slerp", false, true, false, false},
-    {"ties", false, true, false, true},
-    {"dare_ties", false, true, false, false},
+    {"task_arithmetic", true, true, true, false}, {"dare_linear", true, true, true, false},
+    {"linear", false, true, true, false},         {"slerp", false, true, false, false},
+    {"ties", false, true, false, true},           {"dare_ties", false, true, false, false},
 };
 
 enum { MAX_FIRST = CLADE_MAX_PARENTS + 8, ALL_PARENTS = -1 };

@@ -13,13 +13,14 @@ bool clade_dominates(const double *a, const double *b, size_t m);
 /* Front number of each point from 0 (Deb 2002, fast non-dominated sort). RANK (n). CLADE_EIO without memory. */
 clade_status clade_pareto_ranks(const double *points, size_t n, size_t m, size_t *rank) CLADE_CHECK_RESULT;
 /* Crowding distance inside each front: ends of every objective infinite, inner terms of a zero-range objective 0. */
-clade_status clade_crowding(const double *points, size_t n, size_t m, const size_t *rank, double *crowding) CLADE_CHECK_RESULT;
-/* Volume dominated by the points and bounded by REFERENCE (m); points not strictly better than it in every objective count
- * nothing. m = 2 by sweep, m = 3 by sweep over a 2-D front, more by WFG. */
+clade_status clade_crowding(const double *points, size_t n, size_t m, const size_t *rank,
+                            double *crowding) CLADE_CHECK_RESULT;
+/* Volume dominated by the points and bounded by REFERENCE (m); points not strictly better than it in every objective
+ * count nothing. m = 2 by sweep, m = 3 by sweep over a 2-D front, more by WFG. */
 clade_status clade_hypervolume(const double *points, size_t n, size_t m, const double *reference,
                                double *volume) CLADE_CHECK_RESULT;
-/* What each point alone contributes within the non-dominated subset (copies get 0, dominated points 0). OUT (n). Computed as own
- * box minus the hypervolume of the others limited to it, which avoids cancellation. */
+/* What each point alone contributes within the non-dominated subset (copies get 0, dominated points 0). OUT (n).
+ * Computed as own box minus the hypervolume of the others limited to it, which avoids cancellation. */
 clade_status clade_exclusive_hypervolume(const double *points, size_t n, size_t m, const double *reference,
                                          double *out) CLADE_CHECK_RESULT;
 

@@ -1,6 +1,7 @@
-/* The pool: evaluations dealt to workers, results back in whatever order they end. No MPI type here; pool_mpi.c is the only file
- * that includes mpi.h. One coordinator (rank 0), all others workers; no collective and no barrier after start-up; all sends of the
- * coordinator are non-blocking; both sides poll and sleep, so that a waiting rank burns no core. */
+/* The pool: evaluations dealt to workers, results back in whatever order they end. No MPI type here; pool_mpi.c is the
+ * only file that includes mpi.h. One coordinator (rank 0), all others workers; no collective and no barrier after
+ * start-up; all sends of the coordinator are non-blocking; both sides poll and sleep, so that a waiting rank burns no
+ * core. */
 #ifndef CLADE_POOL_H
 #define CLADE_POOL_H
 
@@ -21,20 +22,22 @@ clade_status clade_pool_open_local(clade_worker *worker, clade_pool **pool) CLAD
 
 /* ---- MPI; all ranks call clade_mpi_start first when clade_mpi_launched() ---- */
 
-bool clade_mpi_launched(void);         /* started by mpirun or srun, from the environment */
+bool clade_mpi_launched(void); /* started by mpirun or srun, from the environment */
 clade_status clade_mpi_start(int *rank, int *size) CLADE_CHECK_RESULT;
-int clade_mpi_size(void);              /* ranks of this job; 1 before clade_mpi_start */
-/* Leave. The coordinator first tells the workers to stop; those that do not within two seconds (they are in the middle of an
- * evaluation that nobody waits for) are left to mpirun, which ends them when this process exits. */
+int clade_mpi_size(void); /* ranks of this job; 1 before clade_mpi_start */
+/* Leave. The coordinator first tells the workers to stop; those that do not within two seconds (they are in the middle
+ * of an evaluation that nobody waits for) are left to mpirun, which ends them when this process exits. */
 void clade_mpi_finish(void);
 /* "Open MPI 4.1.4" and the like, or "not compiled in"; works without clade_mpi_start. */
 const char *clade_mpi_version(void);
 
-/* Coordinator: send the resolved experiment to every worker, wait until each says ready or why not (CLADE_E..., naming the rank
- * and host). Warns of ranks whose platform is not the coordinator's. For a job of one rank use clade_pool_open_local. */
+/* Coordinator: send the resolved experiment to every worker, wait until each says ready or why not (CLADE_E..., naming
+ * the rank and host). Warns of ranks whose platform is not the coordinator's. For a job of one rank use
+ * clade_pool_open_local. */
 clade_status clade_pool_open_mpi(const char *experiment_json, clade_pool **pool) CLADE_CHECK_RESULT;
-/* Workers: receive the experiment, make a worker, serve until told to stop. CLADE_OK when told to stop, also after a failure at the
- * start that was reported to the coordinator: the run's status is the coordinator's to print and to exit with, once. */
+/* Workers: receive the experiment, make a worker, serve until told to stop. CLADE_OK when told to stop, also after a
+ * failure at the start that was reported to the coordinator: the run's status is the coordinator's to print and to exit
+ * with, once. */
 clade_status clade_pool_serve(void) CLADE_CHECK_RESULT;
 
 /* ---- both ---- */
@@ -44,9 +47,10 @@ size_t clade_pool_workers(const clade_pool *pool);
 clade_status clade_pool_submit(clade_pool *pool, uint64_t job, clade_split split, const char *recipe_json,
                                size_t length) CLADE_CHECK_RESULT;
 size_t clade_pool_pending(const clade_pool *pool); /* submitted, not yet returned */
-/* The next result, waiting at most about MILLISECONDS (0: only look; a local pool evaluates one job otherwise, however long it takes);
- * *GOT false when there is none yet. */
-clade_status clade_pool_wait(clade_pool *pool, unsigned milliseconds, clade_pool_result *result, bool *got) CLADE_CHECK_RESULT;
+/* The next result, waiting at most about MILLISECONDS (0: only look; a local pool evaluates one job otherwise, however
+ * long it takes); *GOT false when there is none yet. */
+clade_status clade_pool_wait(clade_pool *pool, unsigned milliseconds, clade_pool_result *result,
+                             bool *got) CLADE_CHECK_RESULT;
 /* Release everything; accepts NULL. Jobs under way are abandoned; MPI workers live until clade_mpi_finish. */
 void clade_pool_close(clade_pool *pool);
 

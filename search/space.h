@@ -1,19 +1,20 @@
 /* The space of genomes and the way from a genome to a recipe.
  *
- * A genome is an array of n_genes doubles in natural units. Algorithms see only a clade_space: kinds, bounds, scales, and which
- * genes are active under which choice. So closed-form problems use the same algorithms as merges do.
+ * A genome is an array of n_genes doubles in natural units. Algorithms see only a clade_space: kinds, bounds, scales,
+ * and which genes are active under which choice. So closed-form problems use the same algorithms as merges do.
  *
- * For merges (clade_merge_space): gene 0 is the method (a category, when the space has several); then for each *parameter name*
- * of the methods in the space one gene per place it may differ: `weight` of two methods is the same gene, so that switching the
- * method keeps what can be kept. A gene is active when the chosen method has its parameter; inactive genes are never varied
- * and do not reach the recipe.
+ * For merges (clade_merge_space): gene 0 is the method (a category, when the space has several); then for each
+ * *parameter name* of the methods in the space one gene per place it may differ: `weight` of two methods is the same
+ * gene, so that switching the method keeps what can be kept. A gene is active when the chosen method has its parameter;
+ * inactive genes are never varied and do not reach the recipe.
  *
- * Sites: "model" (one), "depth:K" (K knots at equal distances over the depth, linear between them), "layer" (tensors before the
- * stack, each block, tensors after it). Coordinates: "full" is one gene per site and parent (per site, for parameters of scope
- * site). "product" is one gene per parent (one for the model) and one factor per site in [0, 2] on the strength of the merge
- * there, which is the method's `lambda` or `t`: value = gene * factor, cut to the parameter's hard limits. S + P genes instead of
- * S * P: what a budget of some hundred children can search. The factors are not on the weights, because methods that divide
- * by the sum of weights (linear, TIES) would not feel them. A method without `lambda` or `t` has no factors.
+ * Sites: "model" (one), "depth:K" (K knots at equal distances over the depth, linear between them), "layer" (tensors
+ * before the stack, each block, tensors after it). Coordinates: "full" is one gene per site and parent (per site, for
+ * parameters of scope site). "product" is one gene per parent (one for the model) and one factor per site in [0, 2] on
+ * the strength of the merge there, which is the method's `lambda` or `t`: value = gene * factor, cut to the parameter's
+ * hard limits. S + P genes instead of S * P: what a budget of some hundred children can search. The factors are not on
+ * the weights, because methods that divide by the sum of weights (linear, TIES) would not feel them. A method without
+ * `lambda` or `t` has no factors.
  *
  * `density` of methods that draw masks is searched as `drop_rate` = 1 - density, a gene of its own: keeping half by
  * magnitude and half by lot are different things. A parameter whose default range is one value is no gene unless the
@@ -34,11 +35,11 @@ typedef enum clade_gene_kind {
 } clade_gene_kind;
 
 typedef struct clade_gene {
-    char *name;                 /* "weight.fashion", "strength@layer 3", "method"; owned */
+    char *name; /* "weight.fashion", "strength@layer 3", "method"; owned */
     clade_gene_kind kind;
     clade_parameter_scale scale; /* real genes are varied in this scale */
     double low, high;
-    uint64_t active_in;         /* bit c: active when gene 0 has category c; all ones when there is no category gene */
+    uint64_t active_in; /* bit c: active when gene 0 has category c; all ones when there is no category gene */
 } clade_gene;
 
 typedef struct clade_space {
@@ -77,8 +78,8 @@ typedef struct clade_merge_space_plan {
 
 typedef struct clade_merge_space clade_merge_space;
 
-/* Everything that can be checked before a checkpoint is opened: methods and parents, ranges, sites, coordinates. Adds problems
- * prefixed by WHERE ("experiment.json: "). */
+/* Everything that can be checked before a checkpoint is opened: methods and parents, ranges, sites, coordinates. Adds
+ * problems prefixed by WHERE ("experiment.json: "). */
 void clade_merge_space_check(const clade_merge_space_plan *plan, const char *where, clade_problems *problems);
 /* FAMILY gives tensor names and depths; borrowed. CLADE_ECONFIG lists every problem (range outside hard limits or for a
  * parameter no method has, unknown sites, more knots than depths, sites in a model without blocks ...). */
@@ -94,13 +95,14 @@ clade_status clade_merge_space_decode(const clade_merge_space *space, const doub
                                       clade_recipe **recipe) CLADE_CHECK_RESULT;
 
 /* The hand-made recipes as genomes, so that no search is worse than they are: base, every parent, plain average, task
- * arithmetic at .1 .2 .3 .4 (values outside the range are left out), TIES at its paper's setting (density .2, lambda 1). Each is
- * expressed by the first method of the space that can; those no method can express are left out. */
+ * arithmetic at .1 .2 .3 .4 (values outside the range are left out), TIES at its paper's setting (density .2, lambda
+ * 1). Each is expressed by the first method of the space that can; those no method can express are left out. */
 typedef struct clade_first {
     char name[64];  /* "base", "parent fashion", "average", "task_arithmetic 0.1", "ties paper" */
     double *genome; /* (n_genes), owned */
 } clade_first;
-clade_status clade_merge_space_first(const clade_merge_space *space, clade_first **first, size_t *count) CLADE_CHECK_RESULT;
+clade_status clade_merge_space_first(const clade_merge_space *space, clade_first **first,
+                                     size_t *count) CLADE_CHECK_RESULT;
 void clade_first_free(clade_first *first, size_t count);
 
 #endif

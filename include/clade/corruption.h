@@ -1,8 +1,8 @@
 /* Image corruptions at severities 1 to 5, after Hendrycks & Dietterich 2019 (arXiv 1903.12261).
  *
- * Constants: those of CIFAR-10-C for images up to 64 pixels a side, those of ImageNet-C for larger ones. Every draw is keyed
- * by (probe seed, task key, image index, corruption, severity): the same image is corrupted the same way for every child
- * and on every rank. After a corruption values are clipped to [0, 1]; the scorer then rounds to 8 bits. */
+ * Constants: those of CIFAR-10-C for images up to 64 pixels a side, those of ImageNet-C for larger ones. Every draw is
+ * keyed by (probe seed, task key, image index, corruption, severity): the same image is corrupted the same way for
+ * every child and on every rank. After a corruption values are clipped to [0, 1]; the scorer then rounds to 8 bits. */
 #ifndef CLADE_CORRUPTION_H
 #define CLADE_CORRUPTION_H
 
@@ -19,14 +19,14 @@ typedef struct clade_image {
 } clade_image;
 
 typedef struct clade_corruption {
-    const char *name;  /* "motion_blur" */
+    const char *name; /* "motion_blur" */
     const char *title, *source;
     /* In place. SEVERITY 1..5. CLADE_EIO without memory. */
     clade_status (*apply)(clade_image *image, int severity, clade_rng rng);
 } clade_corruption;
 
-/* The seven of the merging literature: motion_blur, impulse_noise, gaussian_noise, pixelate, spatter, contrast, jpeg; then
- * others as they come (brightness, gaussian_blur). */
+/* The seven of the merging literature: motion_blur, impulse_noise, gaussian_noise, pixelate, spatter, contrast, jpeg;
+ * then others as they come (brightness, gaussian_blur). */
 const clade_corruption *const *clade_corruptions(size_t *count);
 const clade_corruption *clade_corruption_find(const char *name);
 /* The number of corruptions used when a user names none: the first seven. */
@@ -42,8 +42,8 @@ typedef struct clade_spatter_constants {
     bool mud;
 } clade_spatter_constants;
 
-/* The operations with explicit constants, as the golden file states them, for tests and for adding constants. All in place,
- * clipped to [0, 1]; angle in degrees. */
+/* The operations with explicit constants, as the golden file states them, for tests and for adding constants. All in
+ * place, clipped to [0, 1]; angle in degrees. */
 void clade_contrast(clade_image *image, double factor);
 void clade_brightness(clade_image *image, double shift);
 clade_status clade_pixelate(clade_image *image, double factor) CLADE_CHECK_RESULT;

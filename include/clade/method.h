@@ -1,11 +1,11 @@
 /* Merge methods: one descriptor per method, one file per method (or per family that is one pipeline), one registry.
  *
- * The parameter table here is the only one: it drives recipe validation, genome bounds, `clade list methods`, YAML and the
- * property tests. Adding a method touches one new file in src/merge/ and one line of src/merge/registry.c.
+ * The parameter table here is the only one: it drives recipe validation, genome bounds, `clade list methods`, YAML and
+ * the property tests. Adding a method touches one new file in src/merge/ and one line of src/merge/registry.c.
  *
  * A method works on one tensor at a time in two steps. measure() (optional) sees the whole tensor of every parent and
- * leaves a few numbers per parent (a magnitude threshold, norms); combine() is elementwise given those numbers and is called
- * on consecutive tiles, so the result cannot depend on the tile size. */
+ * leaves a few numbers per parent (a magnitude threshold, norms); combine() is elementwise given those numbers and is
+ * called on consecutive tiles, so the result cannot depend on the tile size. */
 #ifndef CLADE_METHOD_H
 #define CLADE_METHOD_H
 
@@ -27,11 +27,11 @@ typedef struct clade_parameter {
     const char *name;
     clade_parameter_kind kind;
     clade_parameter_scope scope;
-    clade_parameter_scale scale; /* for the search */
-    double low, high;            /* hard limits, inclusive; +-INFINITY where there is none */
+    clade_parameter_scale scale;    /* for the search */
+    double low, high;               /* hard limits, inclusive; +-INFINITY where there is none */
     double search_low, search_high; /* the default range of its gene; equal: not searched by default */
-    double default_value;        /* NAN: must be given */
-    const char *help;            /* one line */
+    double default_value;           /* NAN: must be given */
+    const char *help;               /* one line */
 } clade_parameter;
 
 enum { CLADE_MAX_PARENTS = 64, CLADE_MEASURES = 4, CLADE_MAX_PARAMETERS = 16 };
@@ -39,19 +39,19 @@ enum { CLADE_MAX_PARENTS = 64, CLADE_MEASURES = 4, CLADE_MAX_PARAMETERS = 16 };
 /* One tile (combine) or one whole tensor (measure). All arrays borrowed. */
 typedef struct clade_merge_tile {
     size_t n_parents;
-    size_t n;                 /* elements in this tile */
-    uint64_t offset;          /* index in the tensor of its first element */
-    uint64_t tensor_count;    /* elements of the whole tensor */
-    const float *base;        /* (n) or NULL when the recipe has none */
+    size_t n;                    /* elements in this tile */
+    uint64_t offset;             /* index in the tensor of its first element */
+    uint64_t tensor_count;       /* elements of the whole tensor */
+    const float *base;           /* (n) or NULL when the recipe has none */
     const float *const *parents; /* (n_parents)(n): weights, not deltas */
-    const double *site;       /* (n_parameters) */
-    const double *parent;     /* (n_parents, n_parameters), row-major */
+    const double *site;          /* (n_parameters) */
+    const double *parent;        /* (n_parents, n_parameters), row-major */
     size_t n_parameters;
-    uint64_t seed;            /* of the recipe */
-    uint64_t tensor_key;      /* clade_name_key of the tensor */
-    const uint64_t *parent_keys; /* (n_parents): clade_name_key of the parents' names */
+    uint64_t seed;                      /* of the recipe */
+    uint64_t tensor_key;                /* clade_name_key of the tensor */
+    const uint64_t *parent_keys;        /* (n_parents): clade_name_key of the parents' names */
     double (*measures)[CLADE_MEASURES]; /* (n_parents): written by measure, read by combine */
-    float *scratch;           /* scratch_rows * n floats */
+    float *scratch;                     /* scratch_rows * n floats */
 } clade_merge_tile;
 
 typedef struct clade_method {
@@ -63,10 +63,10 @@ typedef struct clade_method {
     const clade_parameter *parameters; /* (n_parameters) */
     size_t n_parameters;
     size_t min_parents, max_parents;
-    bool needs_base;      /* false: a base is allowed but ignored; to merge it, list it as a parent */
-    bool uses_masks;      /* draws random masks: the recipe's seed matters */
-    bool symmetric;       /* the order of parents (with their values) does not matter */
-    size_t scratch_rows;  /* rows of n floats of scratch in combine and measure, plus scratch_rows_per_parent each */
+    bool needs_base;     /* false: a base is allowed but ignored; to merge it, list it as a parent */
+    bool uses_masks;     /* draws random masks: the recipe's seed matters */
+    bool symmetric;      /* the order of parents (with their values) does not matter */
+    size_t scratch_rows; /* rows of n floats of scratch in combine and measure, plus scratch_rows_per_parent each */
     size_t scratch_rows_per_parent;
     /* The whole tensor; may be NULL. Called once per tensor, before combine. */
     clade_status (*measure)(clade_merge_tile *whole);

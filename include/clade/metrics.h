@@ -18,9 +18,9 @@ typedef struct clade_metrics {
 
 enum { CLADE_ECE_BINS = 15 };
 
-/* LOGITS (n, classes) f32, row-major. LABELS (n), each < classes, or NULL: then only items and entropy are meant and the
- * rest is NAN. CORRECT (n): 1 where right, else 0; may be NULL. Softmax in double. CLADE_EEVAL when a logit is not finite
- * (says which row). n >= 1. Deterministic: per platform (libm exp and log). */
+/* LOGITS (n, classes) f32, row-major. LABELS (n), each < classes, or NULL: then only items and entropy are meant and
+ * the rest is NAN. CORRECT (n): 1 where right, else 0; may be NULL. Softmax in double. CLADE_EEVAL when a logit is not
+ * finite (says which row). n >= 1. Deterministic: per platform (libm exp and log). */
 clade_status clade_metrics_of(const float *logits, size_t n, size_t classes, const uint8_t *labels, uint8_t *correct,
                               clade_metrics *out) CLADE_CHECK_RESULT;
 

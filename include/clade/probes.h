@@ -1,10 +1,10 @@
 /* Probes: labelled and unlabelled images of several tasks, with a frozen head each (DESIGN.md 8, probes.json).
  *
- * Images come from IDX (plain or gzip'd; u8, one channel: (N, H, W), or four axes (N, C, H, W)) or from a safetensors file with
- * `images` (U8, or F32 in [0, 1]; N, C, H, W) and `labels` (any integer dtype, N); then "labels" may be left out of
- * probes.json. A name ending in ".safetensors" is one, every other file is IDX. Only the ranges that are asked for are ever
- * read: the labels of the unlabelled split never are, and a search reads nothing of the holdout split (laws; tests poison
- * the bytes and see no change). */
+ * Images come from IDX (plain or gzip'd; u8, one channel: (N, H, W), or four axes (N, C, H, W)) or from a safetensors
+ * file with `images` (U8, or F32 in [0, 1]; N, C, H, W) and `labels` (any integer dtype, N); then "labels" may be left
+ * out of probes.json. A name ending in ".safetensors" is one, every other file is IDX. Only the ranges that are asked
+ * for are ever read: the labels of the unlabelled split never are, and a search reads nothing of the holdout split
+ * (laws; tests poison the bytes and see no change). */
 #ifndef CLADE_PROBES_H
 #define CLADE_PROBES_H
 
@@ -25,11 +25,11 @@ typedef struct clade_range {
 
 typedef struct clade_task {
     char *name;
-    char *images, *labels;          /* paths, as they can be opened; labels NULL: in the safetensors file */
+    char *images, *labels; /* paths, as they can be opened; labels NULL: in the safetensors file */
     char *head_file, *head_tensor;
-    double logit_scale;             /* > 0 */
+    double logit_scale;               /* > 0 */
     clade_range splits[CLADE_SPLITS]; /* disjoint; empty (0, 0) when not given */
-    float *head;                    /* (classes, width), unit rows, owned */
+    float *head;                      /* (classes, width), unit rows, owned */
     size_t classes, width;
 } clade_task;
 
@@ -39,9 +39,9 @@ typedef struct clade_probes {
     size_t n_tasks;
 } clade_probes;
 
-/* Read probes.json and the heads; all problems at once. CLADE_ECONFIG for the JSON (unknown key, overlapping or reversed
- * splits, duplicate task), CLADE_EINPUT for files (head missing or a zero row). Image files are only checked to exist;
- * ranges are checked against their length when images are loaded. */
+/* Read probes.json and the heads; all problems at once. CLADE_ECONFIG for the JSON (unknown key, overlapping or
+ * reversed splits, duplicate task), CLADE_EINPUT for files (head missing or a zero row). Image files are only checked
+ * to exist; ranges are checked against their length when images are loaded. */
 clade_status clade_probes_read(const char *path, clade_probes **probes) CLADE_CHECK_RESULT;
 void clade_probes_free(clade_probes *probes);
 /* SHA-256 over everything in probes.json that scores depend on, and the heads' values (not the images); hex. */
@@ -56,8 +56,8 @@ typedef struct clade_items {
     uint64_t first;  /* index of item 0 in the file: keys of the corruptions */
 } clade_items;
 
-/* Load RANGE of TASK; labels only when WITH_LABELS. CLADE_ECONFIG when the range ends beyond the file; CLADE_EINPUT for a
- * label >= classes (file, index, found, expected), images not in [0, 1], labels of another count than images. At most
+/* Load RANGE of TASK; labels only when WITH_LABELS. CLADE_ECONFIG when the range ends beyond the file; CLADE_EINPUT for
+ * a label >= classes (file, index, found, expected), images not in [0, 1], labels of another count than images. At most
  * 256 classes. */
 clade_status clade_items_load(const clade_task *task, clade_range range, bool with_labels,
                               clade_items *items) CLADE_CHECK_RESULT;

@@ -1,12 +1,12 @@
 /* The recipe: the waist of the hourglass (DESIGN.md 2).
  *
- * A recipe says completely, without a search, how a child is made: base, parents, method, and for every tensor the numbers
- * the method needs. Experiments, mergekit YAML and people all end here; materializing, hashing, model cards and YAML out all
- * start here. Methods know nothing of genomes, the search knows nothing of tensors.
+ * A recipe says completely, without a search, how a child is made: base, parents, method, and for every tensor the
+ * numbers the method needs. Experiments, mergekit YAML and people all end here; materializing, hashing, model cards and
+ * YAML out all start here. Methods know nothing of genomes, the search knows nothing of tensors.
  *
- * Numbers are given by *rules*: a rule has patterns ('*' any bytes, '?' one byte) and a value for every parameter of the
- * method; the first rule with a pattern that matches a tensor's name holds for it, and a tensor without a rule is an error.
- * So one rule with "*" is a uniform recipe, and a rule per block is a layer-wise one.
+ * Numbers are given by *rules*: a rule has patterns ('*' any bytes, '?' one byte) and a value for every parameter of
+ * the method; the first rule with a pattern that matches a tensor's name holds for it, and a tensor without a rule is
+ * an error. So one rule with "*" is a uniform recipe, and a rule per block is a layer-wise one.
  *
  * JSON form (unknown keys are errors; paths relative to the file that names them):
  *   { "clade_recipe": 1, "method": "ties", "seed": 7,
@@ -27,8 +27,8 @@
 #include "clade/tensor.h"
 
 typedef struct clade_recipe_parent {
-    char *name; /* owned; unique in the recipe */
-    char *path; /* owned; as it can be opened from the working directory */
+    char *name;                  /* owned; unique in the recipe */
+    char *path;                  /* owned; as it can be opened from the working directory */
     char hash[CLADE_SHA256_HEX]; /* clade_checkpoint_hash, or "" while not known */
 } clade_recipe_parent;
 
@@ -53,10 +53,11 @@ typedef struct clade_recipe {
     size_t n_rules;
 } clade_recipe;
 
-/* Read and validate; all problems at once, CLADE_ECONFIG. *RECIPE is owned by the caller. _parse adds the problems to a list
- * instead: it gives CLADE_OK and a NULL recipe when it added some (and fails only without memory). */
+/* Read and validate; all problems at once, CLADE_ECONFIG. *RECIPE is owned by the caller. _parse adds the problems to a
+ * list instead: it gives CLADE_OK and a NULL recipe when it added some (and fails only without memory). */
 clade_status clade_recipe_read(const char *path, clade_recipe **recipe) CLADE_CHECK_RESULT;
-clade_status clade_recipe_parse(const clade_json_at *at, clade_problems *problems, clade_recipe **recipe) CLADE_CHECK_RESULT;
+clade_status clade_recipe_parse(const clade_json_at *at, clade_problems *problems,
+                                clade_recipe **recipe) CLADE_CHECK_RESULT;
 void clade_recipe_free(clade_recipe *recipe);
 
 /* An empty recipe with room for the parents and rules; all values are the method's defaults, patterns and names NULL.
@@ -69,8 +70,8 @@ void clade_recipe_check(const clade_recipe *recipe, const char *where, clade_pro
 
 /* The JSON form, every value written out. With paths as they are in the recipe. */
 void clade_recipe_print(const clade_recipe *recipe, bool pretty, clade_text *text);
-/* The identity: SHA-256 of the compact JSON with each path replaced by the parent's content hash (which must be set), and
- * parent names kept. Equal recipes have equal hashes wherever the files lie. */
+/* The identity: SHA-256 of the compact JSON with each path replaced by the parent's content hash (which must be set),
+ * and parent names kept. Equal recipes have equal hashes wherever the files lie. */
 clade_status clade_recipe_hash(const clade_recipe *recipe, char hex[CLADE_SHA256_HEX]) CLADE_CHECK_RESULT;
 
 /* The rule for a tensor, or NULL. */

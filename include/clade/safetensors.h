@@ -33,7 +33,7 @@ const clade_tensor *clade_safetensors_at(const clade_safetensors *file, size_t i
 /* Bytes of its name, which may contain NUL. */
 size_t clade_safetensors_name_length(const clade_safetensors *file, size_t index);
 const clade_tensor *clade_safetensors_find(const clade_safetensors *file, const char *name); /* NULL: not there */
-size_t clade_safetensors_header_bytes(const clade_safetensors *file); /* N */
+size_t clade_safetensors_header_bytes(const clade_safetensors *file);                        /* N */
 /* Offset of a tensor's first byte in the byte buffer. */
 uint64_t clade_safetensors_begin(const clade_safetensors *file, size_t index);
 /* The pairs of "__metadata__", sorted by key; the lengths count inner NULs. */

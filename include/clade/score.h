@@ -1,8 +1,8 @@
 /* Scoring a model on probes: what a child is worth.
  *
- * A scorer holds the chosen items, clean and corrupted, made once (8-bit, in memory, bounded by clade_score_plan.memory) and
- * used for every child; and the forward workspace. Which items and which corruption each gets is fixed by the plan alone, so
- * children compare item by item. */
+ * A scorer holds the chosen items, clean and corrupted, made once (8-bit, in memory, bounded by
+ * clade_score_plan.memory) and used for every child; and the forward workspace. Which items and which corruption each
+ * gets is fixed by the plan alone, so children compare item by item. */
 #ifndef CLADE_SCORE_H
 #define CLADE_SCORE_H
 
@@ -16,8 +16,8 @@ enum { CLADE_MAX_CORRUPTIONS = 16 };
 
 /* What is scored. */
 typedef struct clade_score_plan {
-    clade_split labelled_split; /* search for children in a run, holdout for the final scores; unlabelled: nothing labelled
-                                   is scored, only the entropy (with_corrupted must then be false) */
+    clade_split labelled_split; /* search for children in a run, holdout for the final scores; unlabelled: nothing
+                                   labelled is scored, only the entropy (with_corrupted must then be false) */
     size_t labelled;            /* clean labelled items a task; 0: the whole split; more than there are: all */
     size_t corrupted;           /* corrupted labelled items a task: the first of the same split; 0: the whole split */
     size_t unlabelled;          /* items of the unlabelled split; 0: the whole split */
@@ -25,31 +25,31 @@ typedef struct clade_score_plan {
     const clade_corruption *corruptions[CLADE_MAX_CORRUPTIONS];
     int severities[CLADE_MAX_CORRUPTIONS]; /* 1..5, one per corruption */
     size_t n_corruptions;
-    bool rotate;                /* item i gets corruption i mod n; false: every item under every corruption */
-    uint64_t seed;              /* of the corruptions' draws */
-    size_t memory;              /* bytes the kept items and their embeddings may take; 0: 1 GiB. CLADE_EIO says what is
-                                   needed otherwise */
+    bool rotate;   /* item i gets corruption i mod n; false: every item under every corruption */
+    uint64_t seed; /* of the corruptions' draws */
+    size_t memory; /* bytes the kept items and their embeddings may take; 0: 1 GiB. CLADE_EIO says what is
+                      needed otherwise */
 } clade_score_plan;
 
 typedef struct clade_task_score {
     clade_metrics clean;
     clade_metrics corrupted[CLADE_MAX_CORRUPTIONS]; /* per corruption; items may be 0 */
-    double robustness;      /* mean over corruptions (with items) of accuracy */
-    double entropy;         /* of the unlabelled items, nats */
-    uint8_t *correct;       /* bits, LSB first: clean items, then corrupted ones (corruption by corruption when not
-                               rotating; item by item when rotating); owned */
-    size_t n_correct;       /* bits */
+    double robustness;                              /* mean over corruptions (with items) of accuracy */
+    double entropy;                                 /* of the unlabelled items, nats */
+    uint8_t *correct; /* bits, LSB first: clean items, then corrupted ones (corruption by corruption when not
+                         rotating; item by item when rotating); owned */
+    size_t n_correct; /* bits */
 } clade_task_score;
 
 typedef struct clade_score {
     clade_task_score *tasks; /* (n_tasks), owned */
     size_t n_tasks;
     /* Means over the tasks that have a value; NAN when none has: */
-    clade_metrics clean;                            /* items is the sum */
+    clade_metrics clean;                              /* items is the sum */
     double corrupted_accuracy[CLADE_MAX_CORRUPTIONS]; /* per corruption; NAN where none */
     double robustness, entropy;
-    double worst_task;       /* smallest clean accuracy of a task */
-    size_t images;           /* images forwarded */
+    double worst_task; /* smallest clean accuracy of a task */
+    size_t images;     /* images forwarded */
 } clade_score;
 
 typedef struct clade_scorer clade_scorer;
@@ -63,17 +63,19 @@ void clade_scorer_free(clade_scorer *scorer);
 size_t clade_scorer_images(const clade_scorer *scorer); /* images one child costs */
 size_t clade_scorer_memory(const clade_scorer *scorer); /* bytes kept */
 
-/* Score the weights PROVIDER gives. SCORE is overwritten; release with clade_score_fini ({0} is valid). CLADE_EEVAL with the
- * reason (task, item) when it cannot be scored. Same weights, same platform: same bits. */
-clade_status clade_scorer_run(clade_scorer *scorer, const clade_provider *provider, clade_score *score) CLADE_CHECK_RESULT;
+/* Score the weights PROVIDER gives. SCORE is overwritten; release with clade_score_fini ({0} is valid). CLADE_EEVAL
+ * with the reason (task, item) when it cannot be scored. Same weights, same platform: same bits. */
+clade_status clade_scorer_run(clade_scorer *scorer, const clade_provider *provider,
+                              clade_score *score) CLADE_CHECK_RESULT;
 void clade_score_fini(clade_score *score);
 
-/* JSON of a score, all numbers exact (what workers send and the ledger keeps), and back. NAN is null. The layout is at the
- * head of src/score/score_json.c. Law: printing what was parsed gives the same text. CLADE_EINPUT for a text that is not of
- * these probes and this plan. */
-void clade_score_print(const clade_score *score, const clade_probes *probes, const clade_score_plan *plan, clade_text *text);
-clade_status clade_score_parse(const char *json, size_t length, const clade_probes *probes, const clade_score_plan *plan,
-                               clade_score *score) CLADE_CHECK_RESULT;
+/* JSON of a score, all numbers exact (what workers send and the ledger keeps), and back. NAN is null. The layout is at
+ * the head of src/score/score_json.c. Law: printing what was parsed gives the same text. CLADE_EINPUT for a text that
+ * is not of these probes and this plan. */
+void clade_score_print(const clade_score *score, const clade_probes *probes, const clade_score_plan *plan,
+                       clade_text *text);
+clade_status clade_score_parse(const char *json, size_t length, const clade_probes *probes,
+                               const clade_score_plan *plan, clade_score *score) CLADE_CHECK_RESULT;
 
 /* ---- objectives ---- */
 
@@ -81,7 +83,8 @@ typedef struct clade_objective {
     const char *name, *title, *unit;
     bool maximise;
     const char *help;
-    /* RETENTION_REFERENCE (n_tasks): clean accuracy of each task's own fine-tune on the same items, or NULL when unknown. */
+    /* RETENTION_REFERENCE (n_tasks): clean accuracy of each task's own fine-tune on the same items, or NULL when
+     * unknown. */
     double (*value)(const clade_score *score, const double *retention_reference);
 } clade_objective;
 

@@ -10,18 +10,37 @@
 
 /* The dtypes of safetensors 0.8, in its declaration order. */
 typedef enum clade_dtype {
-    CLADE_BOOL, CLADE_F4, CLADE_F6_E2M3, CLADE_F6_E3M2, CLADE_U8, CLADE_I8, CLADE_F8_E5M2, CLADE_F8_E4M3,
-    CLADE_F8_E8M0, CLADE_F8_E4M3FNUZ, CLADE_F8_E5M2FNUZ, CLADE_I16, CLADE_U16, CLADE_F16, CLADE_BF16, CLADE_I32,
-    CLADE_U32, CLADE_F32, CLADE_C64, CLADE_F64, CLADE_I64, CLADE_U64,
+    CLADE_BOOL,
+    CLADE_F4,
+    CLADE_F6_E2M3,
+    CLADE_F6_E3M2,
+    CLADE_U8,
+    CLADE_I8,
+    CLADE_F8_E5M2,
+    CLADE_F8_E4M3,
+    CLADE_F8_E8M0,
+    CLADE_F8_E4M3FNUZ,
+    CLADE_F8_E5M2FNUZ,
+    CLADE_I16,
+    CLADE_U16,
+    CLADE_F16,
+    CLADE_BF16,
+    CLADE_I32,
+    CLADE_U32,
+    CLADE_F32,
+    CLADE_C64,
+    CLADE_F64,
+    CLADE_I64,
+    CLADE_U64,
     CLADE_DTYPE_COUNT
 } clade_dtype;
 
 typedef struct clade_dtype_traits {
-    const char *name;        /* in files: "F32" */
-    const char *torch_name;  /* in config.json and mergekit: "float32"; NULL when torch has none */
-    unsigned bits;           /* per element */
-    bool mergeable;          /* F32, F16, BF16, F64: Clade computes with it */
-    bool integer;            /* integers and BOOL: copied, and must be equal in all parents */
+    const char *name;       /* in files: "F32" */
+    const char *torch_name; /* in config.json and mergekit: "float32"; NULL when torch has none */
+    unsigned bits;          /* per element */
+    bool mergeable;         /* F32, F16, BF16, F64: Clade computes with it */
+    bool integer;           /* integers and BOOL: copied, and must be equal in all parents */
 } clade_dtype_traits;
 
 const clade_dtype_traits *clade_dtype_of(clade_dtype dtype);
@@ -30,7 +49,7 @@ bool clade_dtype_parse(const char *name, clade_dtype *dtype);
 
 /* A view: never owns. Row-major, no strides. */
 typedef struct clade_tensor {
-    const char *name;      /* borrowed, NUL-terminated (names with an inner NUL are refused by the checkpoint reader) */
+    const char *name; /* borrowed, NUL-terminated (names with an inner NUL are refused by the checkpoint reader) */
     clade_dtype dtype;
     size_t rank;           /* 0: a scalar of one element */
     const uint64_t *shape; /* (rank), borrowed */

@@ -37,8 +37,8 @@ static clade_status store_count(const clade_command *command, const clade_option
     if (value[0] >= '0' && value[0] <= '9')
         number = strtoull(value, &end, 10);
     if (end == NULL || *end != '\0' || strlen(value) > 19)
-        return clade_fail(CLADE_EUSAGE, "clade %s: %s: found \"%s\", expected a whole number", command->name, option->name,
-                          value);
+        return clade_fail(CLADE_EUSAGE, "clade %s: %s: found \"%s\", expected a whole number", command->name,
+                          option->name, value);
     *(uint64_t *)option->target = number;
     return CLADE_OK;
 }
@@ -92,8 +92,11 @@ static clade_status check_count(const clade_command *command, size_t count, size
 {
     if (count >= least && count <= most)
         return CLADE_OK;
-    return clade_fail(CLADE_EUSAGE, "clade %s: found %zu argument%s, expected %s%zu\nusage: clade %s %s", command->name, count,
-                      count == 1 ? "" : "s", least == most ? "" : count < least ? "at least " : "at most ",
+    return clade_fail(CLADE_EUSAGE, "clade %s: found %zu argument%s, expected %s%zu\nusage: clade %s %s", command->name,
+                      count, count == 1 ? "" : "s",
+                      least == most   ? ""
+                      : count < least ? "at least "
+                                      : "at most ",
                       count < least ? least : most, command->name, command->synopsis);
 }
 

@@ -1,5 +1,5 @@
-/* The program's subcommands: one file each, main.c is the table of them. Results go to stdout, messages to stderr; a command
- * returns a clade_status, which is the exit code. */
+/* The program's subcommands: one file each, main.c is the table of them. Results go to stdout, messages to stderr; a
+ * command returns a clade_status, which is the exit code. */
 #ifndef CLADE_COMMAND_H
 #define CLADE_COMMAND_H
 
@@ -12,8 +12,8 @@
 
 typedef struct clade_command {
     const char *name;
-    const char *synopsis; /* "EXPERIMENT.json --run DIR [options]" */
-    const char *summary;  /* one line */
+    const char *synopsis;                       /* "EXPERIMENT.json --run DIR [options]" */
+    const char *summary;                        /* one line */
     clade_status (*run)(int argc, char **argv); /* argv[0] is the command's name */
 } clade_command;
 
@@ -48,13 +48,15 @@ typedef struct clade_arguments {
     bool help; /* --help was given and printed: return CLADE_OK at once */
 } clade_arguments;
 
-/* Parse "--name value", "--name=value" and flags, anywhere; "--" ends them. CLADE_EUSAGE for an unknown option (did you mean), a
- * missing or malformed value, and fewer than LEAST or more than MOST arguments. --help prints the command's help to stdout. */
+/* Parse "--name value", "--name=value" and flags, anywhere; "--" ends them. CLADE_EUSAGE for an unknown option (did you
+ * mean), a missing or malformed value, and fewer than LEAST or more than MOST arguments. --help prints the command's
+ * help to stdout. */
 clade_status clade_parse_arguments(const clade_command *command, int argc, char **argv, const clade_option *options,
-                                   size_t n_options, size_t least, size_t most, clade_arguments *out) CLADE_CHECK_RESULT;
+                                   size_t n_options, size_t least, size_t most,
+                                   clade_arguments *out) CLADE_CHECK_RESULT;
 
-/* The end of a reading command: print TEXT to stdout when STATUS is CLADE_OK (CLADE_EIO when it cannot be written: a closed pipe, a full
- * disk), else return STATUS. Frees TEXT either way. */
+/* The end of a reading command: print TEXT to stdout when STATUS is CLADE_OK (CLADE_EIO when it cannot be written: a
+ * closed pipe, a full disk), else return STATUS. Frees TEXT either way. */
 clade_status clade_finish_output(clade_status status, clade_text *text) CLADE_CHECK_RESULT;
 
 /* The words of "clade COMMAND: unknown WHAT "WORD"; did you mean ..." as CLADE_EUSAGE. */

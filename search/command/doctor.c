@@ -52,7 +52,8 @@ static size_t find_problems(const machine *m, clade_text *text)
     size_t count = 0;
     if (!on_path("mpirun")) {
         count++;
-        clade_text_append(text, "mpirun is not on PATH: `clade search --workers N` cannot launch; install openmpi-bin\n");
+        clade_text_append(text,
+                          "mpirun is not on PATH: `clade search --workers N` cannot launch; install openmpi-bin\n");
     }
     if (clade_blas_threads() != 1) {
         count++;
@@ -61,12 +62,14 @@ static size_t find_problems(const machine *m, clade_text *text)
     }
     if (m->shared_memory >= 0.0 && m->shared_memory < 64e6) {
         count++;
-        clade_text_append(text, "/dev/shm has only %.0f MB free: Open MPI may not start; in a container use --shm-size\n",
+        clade_text_append(text,
+                          "/dev/shm has only %.0f MB free: Open MPI may not start; in a container use --shm-size\n",
                           m->shared_memory / 1e6);
     }
     if (m->disk >= 0.0 && m->disk < 1e9) {
         count++;
-        clade_text_append(text, "only %.0f MB free on this disk: a run folder with weights may not fit\n", m->disk / 1e6);
+        clade_text_append(text, "only %.0f MB free on this disk: a run folder with weights may not fit\n",
+                          m->disk / 1e6);
     }
     if (m->memory < 1e9) {
         count++;
@@ -105,8 +108,8 @@ static void print_json(const machine *m, const char *platform, const char *probl
 
 static void print_people(const machine *m, const char *problems, size_t count, clade_text *text)
 {
-    clade_text_append(text, "MPI      %s\nBLAS     %s, core %s, %d thread(s)\n", clade_mpi_version(), clade_blas_config(),
-                      clade_blas_core(), clade_blas_threads());
+    clade_text_append(text, "MPI      %s\nBLAS     %s, core %s, %d thread(s)\n", clade_mpi_version(),
+                      clade_blas_config(), clade_blas_core(), clade_blas_threads());
     clade_text_append(text, "cores    %ld\nmemory   %.1f GB free\n", m->cores, m->memory / 1e9);
     clade_text_append(text, "/dev/shm %.1f GB free\ndisk     %.1f GB free here, %.1f GB in the temporary folder\n",
                       m->shared_memory / 1e9, m->disk / 1e9, m->temporary / 1e9);

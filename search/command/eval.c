@@ -46,7 +46,8 @@ static clade_status add_corruption(clade_score_plan *plan, const char *word)
     if (corruption == NULL)
         return unknown_corruption(name);
     if (colon == NULL || colon[1] < '1' || colon[1] > '5' || colon[2] != '\0')
-        return clade_fail(CLADE_EUSAGE, "--corruption %s: expected %s:SEVERITY with a severity from 1 to 5", word, name);
+        return clade_fail(CLADE_EUSAGE, "--corruption %s: expected %s:SEVERITY with a severity from 1 to 5", word,
+                          name);
     plan->corruptions[plan->n_corruptions] = corruption;
     plan->severities[plan->n_corruptions++] = colon[1] - '0';
     return CLADE_OK;
@@ -117,7 +118,11 @@ static clade_metrics task_metrics(const evaluation *e, size_t task)
         const clade_range range = e->probes->tasks[task].splits[CLADE_UNLABELLED];
         const size_t all = (size_t)(range.last - range.first);
         return (clade_metrics){.items = e->plan.unlabelled > 0 && e->plan.unlabelled < all ? e->plan.unlabelled : all,
-                               .accuracy = NAN, .entropy = score->entropy, .nll = NAN, .ece = NAN, .brier = NAN};
+                               .accuracy = NAN,
+                               .entropy = score->entropy,
+                               .nll = NAN,
+                               .ece = NAN,
+                               .brier = NAN};
     }
     return e->plan.n_corruptions == 0 ? score->clean : mean_of(score->corrupted, e->plan.n_corruptions);
 }
@@ -262,7 +267,8 @@ static clade_status run(int argc, char **argv)
                           clade_command_eval.synopsis);
     evaluation e = {0};
     if (!clade_split_parse(split, &e.split))
-        return clade_fail(CLADE_EUSAGE, "clade eval: --split: found \"%s\", expected search, unlabelled or holdout", split);
+        return clade_fail(CLADE_EUSAGE, "clade eval: --split: found \"%s\", expected search, unlabelled or holdout",
+                          split);
     clade_status status = make_plan(&e, &corruptions, items, seed);
     if (status == CLADE_OK)
         status = evaluate(&e, arguments.items[0], probes);
@@ -275,7 +281,8 @@ static clade_status run(int argc, char **argv)
 const clade_command clade_command_eval = {
     .name = "eval",
     .synopsis = "MODEL_DIR --probes PROBES.json [--split S] [--corruption NAME:SEVERITY]... [--json]",
-    .summary = "accuracy, entropy, NLL, ECE and Brier of a checkpoint, per task and in the mean; with --corruption the\n"
-               "metrics are those under the corruptions (their mean), and the clean ones stand beside them",
+    .summary =
+        "accuracy, entropy, NLL, ECE and Brier of a checkpoint, per task and in the mean; with --corruption the\n"
+        "metrics are those under the corruptions (their mean), and the clean ones stand beside them",
     .run = run,
 };

@@ -86,7 +86,8 @@ static clade_status run_pass(forward_pass *pass, const char *folder, const char 
     CLADE_TRY(clade_checkpoint_provider_open(pass->checkpoint, &pass->provider));
     pass->has_provider = true;
     CLADE_TRY(clade_forward_new(pass->model, 0, &pass->forward));
-    CLADE_TRY(clade_forward_run(pass->forward, &pass->provider, pass->pixels, pass->images, pass->embeds, pass->hidden));
+    CLADE_TRY(
+        clade_forward_run(pass->forward, &pass->provider, pass->pixels, pass->images, pass->embeds, pass->hidden));
     if (clade_model_normalises(pass->model))
         normalise_rows(pass->embeds, pass->images, clade_model_shape_of(pass->model).projection);
     return write_outputs(pass, out);

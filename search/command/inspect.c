@@ -48,7 +48,8 @@ static void put_tensors(clade_json_writer *writer, const clade_checkpoint *check
     clade_json_end_array(writer);
 }
 
-/* A file that is well-formed safetensors but no model's (names with a NUL byte): say what it is and why it cannot be merged. */
+/* A file that is well-formed safetensors but no model's (names with a NUL byte): say what it is and why it cannot be
+ * merged. */
 static clade_status put_other_file(clade_json_writer *writer, const char *path)
 {
     clade_safetensors *file = NULL;
@@ -115,8 +116,8 @@ static void people_line(const clade_json_at *checkpoint, const char *key, clade_
 
 static void lay_out(const clade_json_at *root, clade_text *text)
 {
-    static const char *const keys[] = {"tensors_count", "elements", "bytes", "files", "dtypes",
-                                       "family", "cannot_be_scored", "cannot_be_merged", "hash", "tensors"};
+    static const char *const keys[] = {"tensors_count",    "elements",         "bytes", "files",  "dtypes", "family",
+                                       "cannot_be_scored", "cannot_be_merged", "hash",  "tensors"};
     const clade_json_at list = clade_json_member(root, "checkpoints");
     for (size_t i = 0; i < clade_json_size(&list); i++) {
         const clade_json_at checkpoint = clade_json_item(&list, i);
@@ -169,7 +170,8 @@ static clade_status run(int argc, char **argv)
         {"--tensors", NULL, CLADE_OPTION_FLAG, &tensors, "list every tensor"},
     };
     clade_arguments arguments;
-    CLADE_TRY(clade_parse_arguments(&clade_command_inspect, argc, argv, options, 2, 1, CLADE_MAX_REPEATED_OPTION, &arguments));
+    CLADE_TRY(clade_parse_arguments(&clade_command_inspect, argc, argv, options, 2, 1, CLADE_MAX_REPEATED_OPTION,
+                                    &arguments));
     return arguments.help ? CLADE_OK : inspect(&arguments, json, tensors);
 }
 

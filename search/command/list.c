@@ -17,7 +17,8 @@ static const char *scope_name(clade_parameter_scope scope)
 
 static const char *kind_name(clade_parameter_kind kind)
 {
-    static const char *const names[] = {[CLADE_REAL] = "real", [CLADE_INTEGER] = "integer", [CLADE_BOOLEAN] = "boolean"};
+    static const char *const names[] = {
+        [CLADE_REAL] = "real", [CLADE_INTEGER] = "integer", [CLADE_BOOLEAN] = "boolean"};
     return names[kind];
 }
 

@@ -9,19 +9,21 @@
 #include "search/command/command.h"
 
 static const clade_command *const commands[] = {
-    &clade_command_search, &clade_command_resume, &clade_command_status,  &clade_command_front, &clade_command_lineage,
-    &clade_command_report, &clade_command_merge,  &clade_command_eval,    &clade_command_forward, &clade_command_inspect,
+    &clade_command_search, &clade_command_resume, &clade_command_status, &clade_command_front,   &clade_command_lineage,
+    &clade_command_report, &clade_command_merge,  &clade_command_eval,   &clade_command_forward, &clade_command_inspect,
     &clade_command_list,   &clade_command_doctor, &clade_command_bench,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_usage(FILE *out)
 {
-    fprintf(out, "clade %s: breeds merges of models that share a base\n\nusage: clade COMMAND [arguments]\n\n", CLADE_VERSION);
+    fprintf(out, "clade %s: breeds merges of models that share a base\n\nusage: clade COMMAND [arguments]\n\n",
+            CLADE_VERSION);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(out, "\n`clade COMMAND --help` says more; exit codes: 0 ok, 1 internal, 2 usage, 3 config, 4 bad input file,\n"
-                 "5 incompatible parents, 6 evaluation failed, 7 resources or I/O, 75 interrupted and resumable.\n");
+    fprintf(out,
+            "\n`clade COMMAND --help` says more; exit codes: 0 ok, 1 internal, 2 usage, 3 config, 4 bad input file,\n"
+            "5 incompatible parents, 6 evaluation failed, 7 resources or I/O, 75 interrupted and resumable.\n");
 }
 
 static clade_status unknown_command(const char *name)

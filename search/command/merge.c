@@ -1,7 +1,7 @@
 /* clade merge: a recipe, a mergekit YAML or a child of a run to a Hugging Face checkpoint folder. */
+#include "clade/merge.h"
 #include "clade/files.h"
 #include "clade/log.h"
-#include "clade/merge.h"
 #include "search/command/command.h"
 #include "search/command/recipe_source.h"
 #include "search/export/card.h"
@@ -58,7 +58,8 @@ static clade_status run(int argc, char **argv)
     uint64_t shard_megabytes = 0;
     bool json = false, yaml = false;
     const clade_option options[] = {
-        {"--shard-size", "MB", CLADE_OPTION_COUNT, &shard_megabytes, "start a new file above this many megabytes (5000)"},
+        {"--shard-size", "MB", CLADE_OPTION_COUNT, &shard_megabytes,
+         "start a new file above this many megabytes (5000)"},
         {"--json", NULL, CLADE_OPTION_FLAG, &json, "only print the recipe as JSON"},
         {"--mergekit", NULL, CLADE_OPTION_FLAG, &yaml, "only print the recipe as mergekit YAML"},
     };
@@ -70,7 +71,8 @@ static clade_status run(int argc, char **argv)
     if (json || yaml)
         return print_recipe(arguments.items[0], yaml);
     if (arguments.count != 2)
-        return clade_fail(CLADE_EUSAGE, "clade merge: OUT_DIR is missing\nusage: clade merge %s", clade_command_merge.synopsis);
+        return clade_fail(CLADE_EUSAGE, "clade merge: OUT_DIR is missing\nusage: clade merge %s",
+                          clade_command_merge.synopsis);
     if (shard_megabytes > UINT64_MAX / 1000000)
         return clade_fail(CLADE_EUSAGE, "clade merge: --shard-size: found %llu, expected at most %llu",
                           (unsigned long long)shard_megabytes, (unsigned long long)(UINT64_MAX / 1000000));

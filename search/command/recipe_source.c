@@ -68,6 +68,6 @@ clade_status clade_recipe_open(const char *source, clade_recipe **recipe)
         return clade_recipe_from_mergekit(source, recipe);
     if (ends_with(source, ".json") || !clade_path_is_folder(source))
         return clade_recipe_read(source, recipe);
-    return clade_fail(CLADE_EUSAGE, "%s: is a folder; expected a recipe (.json), a mergekit YAML (.yml) or RUN_FOLDER:CHILD",
-                      source);
+    return clade_fail(CLADE_EUSAGE,
+                      "%s: is a folder; expected a recipe (.json), a mergekit YAML (.yml) or RUN_FOLDER:CHILD", source);
 }

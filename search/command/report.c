@@ -1,4 +1,5 @@
-/* clade report: one page of Markdown about a run: where it stands, the front on both splits, the lineage of the best. */
+/* clade report: one page of Markdown about a run: where it stands, the front on both splits, the lineage of the best.
+ */
 #include <string.h>
 
 #include "clade/alloc.h"
@@ -15,8 +16,9 @@ static void append_run(const clade_front *front, const clade_ledger_counts *coun
     clade_text_append(text, "- base `%s`, %zu parents, probes `%s`\n", e->base, e->n_parents, e->probes);
     clade_text_append(text, "- algorithm %s, sites %s (%s), window %zu, seed %llu\n", e->algorithm->name, e->sites,
                       e->coordinates, e->window, (unsigned long long)e->seed);
-    clade_text_append(text, "- %llu children (%llu failed), %llu images, %.1f s\n", (unsigned long long)counts->committed,
-                      (unsigned long long)counts->failed, (unsigned long long)counts->images, counts->wall_seconds);
+    clade_text_append(text, "- %llu children (%llu failed), %llu images, %.1f s\n",
+                      (unsigned long long)counts->committed, (unsigned long long)counts->failed,
+                      (unsigned long long)counts->images, counts->wall_seconds);
     clade_text_append(text, "- run_hash `%s`\n", front->run_hash);
 }
 

@@ -19,8 +19,8 @@ static clade_status run(int argc, char **argv)
         {"--workers", "N", CLADE_OPTION_COUNT, &workers, "launch `mpirun -n N+1` on this command"},
     };
     clade_arguments arguments;
-    CLADE_TRY(clade_parse_arguments(&clade_command_resume, argc, argv, options, sizeof options / sizeof options[0], 1, 1,
-                                    &arguments));
+    CLADE_TRY(clade_parse_arguments(&clade_command_resume, argc, argv, options, sizeof options / sizeof options[0], 1,
+                                    1, &arguments));
     if (arguments.help)
         return CLADE_OK;
     if (workers > 0 && !clade_mpi_launched())

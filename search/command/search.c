@@ -42,7 +42,8 @@ static clade_status search(const char *path, const char *run, uint64_t seed, uin
 static clade_status refuse_existing(const char *run)
 {
     if (clade_path_exists(run))
-        return clade_fail(CLADE_EUSAGE, "%s: the run folder exists already; to go on with it: clade resume %s", run, run);
+        return clade_fail(CLADE_EUSAGE, "%s: the run folder exists already; to go on with it: clade resume %s", run,
+                          run);
     return CLADE_OK;
 }
 
@@ -57,8 +58,8 @@ static clade_status run(int argc, char **argv)
         {"--workers", "N", CLADE_OPTION_COUNT, &workers, "launch `mpirun -n N+1` on this command"},
     };
     clade_arguments arguments;
-    CLADE_TRY(clade_parse_arguments(&clade_command_search, argc, argv, options, sizeof options / sizeof options[0], 1, 1,
-                                    &arguments));
+    CLADE_TRY(clade_parse_arguments(&clade_command_search, argc, argv, options, sizeof options / sizeof options[0], 1,
+                                    1, &arguments));
     if (arguments.help)
         return CLADE_OK;
     if (folder == NULL)

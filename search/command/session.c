@@ -32,8 +32,8 @@ static void catch_signals(void)
     sigaction(SIGUSR1, &action, NULL);
 }
 
-/* In the child: be mpirun. A process group of its own keeps a terminal's Ctrl-C from mpirun, which would kill its ranks without
- * asking; and when this program is killed, mpirun is told to end. */
+/* In the child: be mpirun. A process group of its own keeps a terminal's Ctrl-C from mpirun, which would kill its ranks
+ * without asking; and when this program is killed, mpirun is told to end. */
 static void become(char **words)
 {
     setpgid(0, 0);
@@ -47,7 +47,8 @@ static void become(char **words)
     _exit(CLADE_EIO);
 }
 
-/* Wait for mpirun; a stop is passed on as USR1, which mpirun forwards to the ranks and survives. The exit code is theirs. */
+/* Wait for mpirun; a stop is passed on as USR1, which mpirun forwards to the ranks and survives. The exit code is
+ * theirs. */
 static clade_status wait_for(pid_t launcher)
 {
     int code = 0;
@@ -125,8 +126,8 @@ clade_status clade_session_end(clade_status status)
     return status;
 }
 
-static clade_status run_engine(const clade_experiment *experiment, const clade_family *family, const clade_probes *probes,
-                               clade_pool *pool, const char *run_folder)
+static clade_status run_engine(const clade_experiment *experiment, const clade_family *family,
+                               const clade_probes *probes, clade_pool *pool, const char *run_folder)
 {
     clade_progress_view view = clade_progress_view_new();
     const clade_engine_options options = {
@@ -161,8 +162,8 @@ static clade_status run_mpi(const clade_experiment *experiment, const char *run_
     if (status == CLADE_OK)
         status = clade_pool_open_mpi(clade_text_get(&json), &pool);
     if (status == CLADE_OK)
-        status = clade_family_open(experiment->base, (const char *const *)experiment->parent_paths, experiment->n_parents,
-                                   &family);
+        status = clade_family_open(experiment->base, (const char *const *)experiment->parent_paths,
+                                   experiment->n_parents, &family);
     if (status == CLADE_OK)
         status = clade_probes_read(experiment->probes, &probes);
     if (status == CLADE_OK)

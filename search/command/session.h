@@ -4,8 +4,9 @@
 
 #include "search/engine.h"
 
-/* Run `mpirun -n WORKERS+1 clade ARGV...` with "--workers N" taken out (ARGV[0] is the command's name) and return what it ends with. INT,
- * TERM and USR1 are passed on as USR1, so that a stop is a stop (CLADE_EINTERRUPTED) and not the ranks' death. */
+/* Run `mpirun -n WORKERS+1 clade ARGV...` with "--workers N" taken out (ARGV[0] is the command's name) and return what
+ * it ends with. INT, TERM and USR1 are passed on as USR1, so that a stop is a stop (CLADE_EINTERRUPTED) and not the
+ * ranks' death. */
 clade_status clade_session_launch(uint64_t workers, int argc, char **argv) CLADE_CHECK_RESULT;
 
 /* Start MPI when launched under it. *IS_WORKER: this rank served and is done, with the returned status. */

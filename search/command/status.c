@@ -10,8 +10,8 @@
 typedef struct run_status {
     clade_experiment *experiment; /* owned */
     clade_ledger_counts counts;
-    clade_front front;            /* owned */
-    double rate, eta;             /* eta < 0: unknown or done */
+    clade_front front; /* owned */
+    double rate, eta;  /* eta < 0: unknown or done */
 } run_status;
 
 static clade_status read_status(const char *folder, run_status *status)
@@ -30,7 +30,8 @@ static clade_status read_status(const char *folder, run_status *status)
     const clade_ledger_counts *counts = &status->counts;
     const uint64_t budget = status->experiment->children;
     status->rate = counts->wall_seconds > 0.0 ? (double)counts->committed / counts->wall_seconds : 0.0;
-    status->eta = budget > counts->committed && status->rate > 0.0 ? (double)(budget - counts->committed) / status->rate : -1.0;
+    status->eta =
+        budget > counts->committed && status->rate > 0.0 ? (double)(budget - counts->committed) / status->rate : -1.0;
     return CLADE_OK;
 }
 
@@ -76,8 +77,8 @@ static void print_people(const run_status *status, clade_text *text)
     clade_text_append(text, "\nfront     %zu members", status->front.n_members);
     if (status->front.n_members > 0) {
         const clade_member *best = &status->front.members[status->front.best];
-        clade_text_append(text, "; best (%s): child %llu, %s", status->experiment->best, (unsigned long long)best->child,
-                          best->method);
+        clade_text_append(text, "; best (%s): child %llu, %s", status->experiment->best,
+                          (unsigned long long)best->child, best->method);
     }
     clade_text_append(text, "\nrun_hash  %s\n", status->front.run_hash);
 }

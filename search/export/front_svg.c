@@ -12,8 +12,8 @@ typedef struct point {
 
 typedef struct plot {
     const clade_front *front;
-    size_t x, y;                /* indices into clade_objectives */
-    point low, high;            /* of the axes, in objective units */
+    size_t x, y;     /* indices into clade_objectives */
+    point low, high; /* of the axes, in objective units */
     clade_text *text;
 } plot;
 
@@ -89,8 +89,9 @@ static void draw_axes(const plot *p)
                       "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\" stroke=\"none\" font-size=\"14\">%s (%s)</text>\n"
                       "<text transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\" stroke=\"none\" "
                       "font-size=\"14\">%s (%s)</text>\n</g>\n",
-                      (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, all[p->x]->title, all[p->x]->maximise ? "more is better" : "less is better",
-                      (TOP + HEIGHT - BOTTOM) / 2, all[p->y]->title, all[p->y]->maximise ? "more is better" : "less is better");
+                      (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, all[p->x]->title,
+                      all[p->x]->maximise ? "more is better" : "less is better", (TOP + HEIGHT - BOTTOM) / 2,
+                      all[p->y]->title, all[p->y]->maximise ? "more is better" : "less is better");
 }
 
 static bool inside(const plot *p, point at)
@@ -151,28 +152,30 @@ static void draw_front(const plot *p)
     for (size_t i = 0; i < p->front->n_members; i++) {
         const clade_member *m = &p->front->members[i];
         const double *s = m->search_objectives, *h = m->holdout_objectives;
-        clade_text_append(p->text,
-                          "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"#0072b2\"><title>child %llu, %s</title></circle>\n",
-                          pixel_x(p, s[p->x]), pixel_y(p, s[p->y]), i == p->front->best ? 7 : 4, (unsigned long long)m->child,
-                          m->method);
+        clade_text_append(
+            p->text,
+            "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"#0072b2\"><title>child %llu, %s</title></circle>\n",
+            pixel_x(p, s[p->x]), pixel_y(p, s[p->y]), i == p->front->best ? 7 : 4, (unsigned long long)m->child,
+            m->method);
         if (isfinite(h[p->x]) && isfinite(h[p->y]))
-            clade_text_append(p->text,
-                              "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"none\" stroke=\"#009e73\" stroke-width=\"2\">"
-                              "<title>child %llu on holdout</title></circle>\n",
-                              pixel_x(p, h[p->x]), pixel_y(p, h[p->y]), i == p->front->best ? 7 : 4,
-                              (unsigned long long)m->child);
+            clade_text_append(
+                p->text,
+                "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"none\" stroke=\"#009e73\" stroke-width=\"2\">"
+                "<title>child %llu on holdout</title></circle>\n",
+                pixel_x(p, h[p->x]), pixel_y(p, h[p->y]), i == p->front->best ? 7 : 4, (unsigned long long)m->child);
     }
 }
 
 static void draw_legend(const plot *p)
 {
-    clade_text_append(p->text,
-                      "<g font-size=\"12\" fill=\"#333\"><circle cx=\"%d\" cy=\"22\" r=\"4\" fill=\"#0072b2\"/><text x=\"%d\" "
-                      "y=\"26\">front, search split</text><circle cx=\"%d\" cy=\"22\" r=\"4\" fill=\"none\" stroke=\"#009e73\" "
-                      "stroke-width=\"2\"/><text x=\"%d\" y=\"26\">the same members on holdout</text><circle cx=\"%d\" "
-                      "cy=\"22\" r=\"2\" fill=\"#9aa7b3\"/><text x=\"%d\" y=\"26\">other children</text><path d=\"M%d 17l5 5l-5 "
-                      "5l-5 -5z\" fill=\"#d55e00\"/><text x=\"%d\" y=\"26\">hand-made</text></g>\n",
-                      LEFT, LEFT + 10, LEFT + 150, LEFT + 160, LEFT + 352, LEFT + 360, LEFT + 460, LEFT + 470);
+    clade_text_append(
+        p->text,
+        "<g font-size=\"12\" fill=\"#333\"><circle cx=\"%d\" cy=\"22\" r=\"4\" fill=\"#0072b2\"/><text x=\"%d\" "
+        "y=\"26\">front, search split</text><circle cx=\"%d\" cy=\"22\" r=\"4\" fill=\"none\" stroke=\"#009e73\" "
+        "stroke-width=\"2\"/><text x=\"%d\" y=\"26\">the same members on holdout</text><circle cx=\"%d\" "
+        "cy=\"22\" r=\"2\" fill=\"#9aa7b3\"/><text x=\"%d\" y=\"26\">other children</text><path d=\"M%d 17l5 5l-5 "
+        "5l-5 -5z\" fill=\"#d55e00\"/><text x=\"%d\" y=\"26\">hand-made</text></g>\n",
+        LEFT, LEFT + 10, LEFT + 150, LEFT + 160, LEFT + 352, LEFT + 360, LEFT + 460, LEFT + 470);
 }
 
 clade_status clade_front_write_svg(const clade_front *front, clade_ledger *ledger, clade_text *text)

@@ -16,7 +16,8 @@ static void append_names(clade_text *text, const clade_front *front, const char 
     clade_text_append(text, "  | %s:", split);
     const size_t used = strlen(split) + 1;
     for (size_t i = 0; i < front->experiment->n_objectives; i++)
-        clade_text_append(text, "%*.9s", (int)(i == 0 && used < 11 ? 11 - used : 11), front->experiment->objectives[i]->name);
+        clade_text_append(text, "%*.9s", (int)(i == 0 && used < 11 ? 11 - used : 11),
+                          front->experiment->objectives[i]->name);
 }
 
 static void append_values(clade_text *text, const clade_front *front, const double *values)

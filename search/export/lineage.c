@@ -90,7 +90,8 @@ static void put_ancestor(clade_json_writer *writer, const clade_ancestor *ancest
     clade_json_end_object(writer);
 }
 
-clade_status clade_lineage_write_json(const clade_lineage *lineage, const clade_experiment *experiment, clade_text *text)
+clade_status clade_lineage_write_json(const clade_lineage *lineage, const clade_experiment *experiment,
+                                      clade_text *text)
 {
     clade_json_writer writer = clade_json_writer_to(text, true);
     clade_json_begin_object(&writer, NULL);
@@ -130,12 +131,13 @@ clade_status clade_lineage_write_dot(const clade_lineage *lineage, const clade_e
     return clade_text_status(text);
 }
 
-clade_status clade_lineage_write_text(const clade_lineage *lineage, const clade_experiment *experiment, clade_text *text)
+clade_status clade_lineage_write_text(const clade_lineage *lineage, const clade_experiment *experiment,
+                                      clade_text *text)
 {
     for (size_t i = lineage->count; i-- > 0;) {
         const clade_ancestor *ancestor = &lineage->items[i];
-        clade_text_append(text, "child %-5llu %-16s %-22s", (unsigned long long)ancestor->row.child, ancestor->row.method,
-                          ancestor->row.operator_name);
+        clade_text_append(text, "child %-5llu %-16s %-22s", (unsigned long long)ancestor->row.child,
+                          ancestor->row.method, ancestor->row.operator_name);
         append_objectives(text, ancestor, experiment, "  ");
         for (size_t p = 0; p < ancestor->row.n_parents; p++)
             clade_text_append(text, "%s%llu", p == 0 ? "  from " : ", ", (unsigned long long)ancestor->row.parents[p]);

@@ -11,7 +11,8 @@ typedef struct clade_ancestor {
 } clade_ancestor;
 
 typedef struct clade_lineage {
-    clade_ancestor *items; /* (count), owned; by child number, so ancestors come before descendants; the last is the child */
+    clade_ancestor
+        *items; /* (count), owned; by child number, so ancestors come before descendants; the last is the child */
     size_t count;
 } clade_lineage;
 
@@ -19,7 +20,8 @@ typedef struct clade_lineage {
 clade_status clade_lineage_read(clade_ledger *ledger, uint64_t child, clade_lineage *lineage) CLADE_CHECK_RESULT;
 void clade_lineage_fini(clade_lineage *lineage);
 
-/* {"child": N, "lineage": [{"child", "method", "operator", "parents", "recipe_hash", "objectives", "recipe"}]}, ancestors first. */
+/* {"child": N, "lineage": [{"child", "method", "operator", "parents", "recipe_hash", "objectives", "recipe"}]},
+ * ancestors first. */
 clade_status clade_lineage_write_json(const clade_lineage *lineage, const clade_experiment *experiment,
                                       clade_text *text) CLADE_CHECK_RESULT;
 /* A Graphviz digraph, arrows from parent to child. */
