@@ -175,7 +175,7 @@ static void draw_legend(const plot *p)
         "stroke-width=\"2\"/><text x=\"%d\" y=\"26\">the same members on holdout</text><circle cx=\"%d\" "
         "cy=\"22\" r=\"2\" fill=\"#9aa7b3\"/><text x=\"%d\" y=\"26\">other children</text><path d=\"M%d 17l5 5l-5 "
         "5l-5 -5z\" fill=\"#d55e00\"/><text x=\"%d\" y=\"26\">hand-made</text></g>\n",
-        LEFT, LEFT + 10, LEFT + 150, LEFT + 160, LEFT + 352, LEFT + 360, LEFT + 460, LEFT + 470);
+        LEFT, LEFT + 10, LEFT + 150, LEFT + 160, LEFT + 372, LEFT + 380, LEFT + 492, LEFT + 502);
 }
 
 clade_status clade_front_write_svg(const clade_front *front, clade_ledger *ledger, clade_text *text)
