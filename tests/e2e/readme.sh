@@ -31,7 +31,8 @@ done
 "$CLADE" doctor > "$work/doctor"; has "$work/doctor" "Open MPI"; has "$work/doctor" "BLAS"
 "$CLADE" bench --list > "$work/bench"; has "$work/bench" "forward"
 
-"$CLADE" search "$work/experiment.json" --run "$run" --children 24 --workers 2 2> "$work/log" || { cat "$work/log"; fail "search"; }
+# Open MPI leaks, so a sanitizer build looks for leaks in all commands but this one.
+ASAN_OPTIONS=detect_leaks=0 "$CLADE" search "$work/experiment.json" --run "$run" --children 24 --workers 2 2> "$work/log" || { cat "$work/log"; fail "search"; }
 "$CLADE" status "$run" --json > "$work/status"; has "$work/status" '"run_hash"'; has "$work/status" '"children": 24'
 "$CLADE" front "$run" > "$work/front"; has "$work/front" "holdout"
 "$CLADE" front "$run" --format csv > "$work/csv"
