@@ -18,8 +18,10 @@ static const struct ability {
     {"ties", false, true, false, true},           {"dare_ties", false, true, false, false},
 };
 
-enum { MAX_FIRST = CLADE_MAX_PARENTS + 8, ALL_PARENTS = -1 };
+enum { MAX_FIRST = CLADE_MAX_PARENTS + 12, ALL_PARENTS = -1 };
 static const double SCALES[] = {0.1, 0.2, 0.3, 0.4};
+/* Coefficients that the last site reaches, rising from 0 at the first. */
+static const double RISING_SCALES[] = {0.3, 0.6, 0.9};
 
 /* What a hand-made recipe says. */
 typedef struct wish {
@@ -27,6 +29,7 @@ typedef struct wish {
     bool sum, one, mean, ties; /* what its method must be able to say: exactly one */
     int parent;                /* whose weight is WEIGHT (others 0), or ALL_PARENTS */
     double weight, density;
+    bool rising; /* times 2 s / (S - 1) at site s of S: 0 at the first, twice at the last */
 } wish;
 
 static size_t make_wishes(const clade_merge_space *space, wish *wishes)
@@ -42,6 +45,13 @@ static size_t make_wishes(const clade_merge_space *space, wish *wishes)
     for (size_t s = 0; s < sizeof SCALES / sizeof *SCALES; s++) {
         wishes[n] = (wish){.sum = true, .parent = ALL_PARENTS, .weight = SCALES[s], .density = 1};
         snprintf(wishes[n++].name, sizeof wishes->name, "task_arithmetic %.1f", SCALES[s]);
+    }
+    /* LiNeS (Wang et al. 2024, arXiv 2410.17146): task vectors scaled linearly with depth, because early layers hold
+     * what the tasks share. */
+    for (size_t s = 0; s < sizeof RISING_SCALES / sizeof *RISING_SCALES; s++) {
+        wishes[n] =
+            (wish){.sum = true, .parent = ALL_PARENTS, .weight = RISING_SCALES[s] / 2, .density = 1, .rising = true};
+        snprintf(wishes[n++].name, sizeof wishes->name, "lines %.1f", RISING_SCALES[s]);
     }
     /* Yadav et al. 2023, section 4: keep the top 20 %, lambda 1, when there is nothing to tune on. */
     wishes[n++] = (wish){.name = "ties paper", .ties = true, .parent = ALL_PARENTS, .weight = 1, .density = 0.2};
@@ -69,17 +79,37 @@ static double wanted(const wish *w, const clade_parameter *parameter, size_t par
     return parameter->default_value;
 }
 
+static double rise(const clade_merge_space *space, size_t site)
+{
+    return 2 * (double)site / (double)(space->sites.n_sites - 1);
+}
+
 /* Write VALUE into the genes of a slot for one parent; false when it is out of their range. */
-static bool set_value(const clade_merge_space *space, const clade_slot *slot, size_t parent, double value,
+static bool set_value(const clade_merge_space *space, const clade_slot *slot, size_t parent, double value, bool rising,
                       double *genome)
 {
     if (slot->drop)
         value = 1 - value;
-    if (value < slot->low || value > slot->high)
-        return false;
     const size_t sites = slot->by_site ? space->sites.n_sites : 1;
-    for (size_t s = 0; s < sites && slot->searched; s++)
-        genome[slot->gene + parent * sites + s] = value;
+    for (size_t s = 0; s < sites; s++) {
+        const double here = rising && slot->by_site ? value * rise(space, s) : value;
+        if (here < slot->low || here > slot->high)
+            return false;
+        if (slot->searched)
+            genome[slot->gene + parent * sites + s] = here;
+    }
+    return true;
+}
+
+/* The factors of the sites; false when a rising recipe has no sites to rise over. */
+static bool set_rise(const clade_merge_space *space, const wish *w, double *genome)
+{
+    if (!w->rising)
+        return true;
+    if (space->sites.n_sites < 2)
+        return false;
+    for (size_t s = 0; s < space->sites.n_sites && space->has_factors; s++)
+        genome[space->factor_gene + s] = rise(space, s);
     return true;
 }
 
@@ -87,6 +117,8 @@ static bool set_value(const clade_merge_space *space, const clade_slot *slot, si
 static bool say(const clade_merge_space *space, size_t m, const wish *w, double *genome)
 {
     const clade_method *method = space->methods[m];
+    if (!set_rise(space, w, genome))
+        return false;
     if (space->genes.has_category)
         genome[0] = (double)m;
     for (size_t k = 0; k < method->n_parameters; k++) {
@@ -97,7 +129,8 @@ static bool say(const clade_merge_space *space, size_t m, const wish *w, double 
             const double value = wanted(w, parameter, p), fixed = parameter->default_value;
             if (isnan(value))
                 continue;
-            if (slot ? !set_value(space, slot, p, value, genome) : value < fixed || value > fixed)
+            const bool rising = w->rising && strcmp(parameter->name, "weight") == 0;
+            if (slot ? !set_value(space, slot, p, value, rising, genome) : value < fixed || value > fixed)
                 return false;
         }
     }

@@ -95,8 +95,8 @@ clade_status clade_merge_space_decode(const clade_merge_space *space, const doub
                                       clade_recipe **recipe) CLADE_CHECK_RESULT;
 
 /* The hand-made recipes as genomes, so that no search is worse than they are: base, every parent, plain average, task
- * arithmetic at .1 .2 .3 .4 (values outside the range are left out), TIES at its paper's setting (density .2, lambda
- * 1). Each is expressed by the first method of the space that can; those no method can express are left out. */
+ * arithmetic at .1 .2 .3 .4 (values outside the range are left out), where there are sites LiNeS (task arithmetic rising
+ * linearly with depth) up to .3 .6 .9, TIES at its paper's setting (density .2, lambda 1). Each is expressed by the first method of the space that can; those no method can express are left out. */
 typedef struct clade_first {
     char name[64];  /* "base", "parent fashion", "average", "task_arithmetic 0.1", "ties paper" */
     double *genome; /* (n_genes), owned */

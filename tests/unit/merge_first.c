@@ -20,7 +20,7 @@ static void first_recipes(void **state)
     clade_first *first;
     size_t count;
     assert_ok(clade_merge_space_first(space, &first, &count));
-    assert_int_equal(count, 1 + 3 + 1 + 4 + 1);
+    assert_int_equal(count, 1 + 3 + 1 + 4 + 3 + 1);
     char hash[CLADE_SHA256_HEX];
     for (size_t i = 0; i < count; i++)
         assert_true(clade_space_holds(clade_merge_space_genes(space), first[i].genome));
@@ -99,6 +99,37 @@ static void first_children(void **state)
     }
 }
 
+/* LiNeS: the coefficient of every parent rises linearly from 0 before the stack to the named value after it, in both
+ * coordinates; a space of one site has none. */
+static void first_rising(void **state)
+{
+    (void)state;
+    const char *const names[] = {"task_arithmetic"};
+    const char *const spaces[][2] = {
+        {"layer", "product"}, {"layer", "full"}, {"depth:2", "product"}, {"model", "product"}};
+    static const double depth[FAMILY_TENSORS] = {0, .25, .25, .5, .5, .75, .75, 1, 1};
+    for (size_t v = 0; v < 4; v++) {
+        clade_merge_space *space = new_space(&stacked, names, 1, spaces[v][0], spaces[v][1]);
+        clade_first *first;
+        size_t count;
+        char hash[CLADE_SHA256_HEX];
+        assert_ok(clade_merge_space_first(space, &first, &count));
+        const clade_first *lines = find_first(first, count, "lines 0.6");
+        assert_int_equal(lines != NULL, v != 3);
+        if (lines) {
+            clade_recipe *recipe = decode(space, lines->genome, hash);
+            for (size_t t = 0; t < FAMILY_TENSORS; t++)
+                for (size_t p = 0; p < FAMILY_PARENTS; p++)
+                    assert_near(site_value(recipe, stacked_names[t], "lambda") *
+                                    parent_value(recipe, stacked_names[t], "weight", p),
+                                0.6 * depth[t], 1e-12);
+            clade_recipe_free(recipe);
+        }
+        clade_first_free(first, count);
+        clade_merge_space_free(space);
+    }
+}
+
 /* Values outside a range, or fixed at something else, are left out. */
 static void first_respects_ranges(void **state)
 {
@@ -146,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_recipes),
         cmocka_unit_test(first_children),
+        cmocka_unit_test(first_rising),
         cmocka_unit_test(first_respects_ranges),
     };
     return cmocka_run_group_tests(tests, open_family, close_family);
