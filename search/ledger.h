@@ -108,4 +108,7 @@ typedef struct clade_ledger_counts {
 } clade_ledger_counts;
 clade_status clade_ledger_count(clade_ledger *ledger, clade_ledger_counts *counts) CLADE_CHECK_RESULT;
 
+/* The version of SQLite; borrowed. */
+const char *clade_sqlite_version(void);
+
 #endif

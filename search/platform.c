@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clade/corruption.h"
 #include "clade/json.h"
 #include "clade/kernels.h"
 #include "clade/linalg.h"
@@ -48,5 +49,6 @@ void clade_platform_print(clade_text *json)
     clade_json_put_string(&writer, "blas_core", clade_blas_core());
     clade_json_put_integer(&writer, "blas_threads", clade_blas_threads());
     clade_json_put_string(&writer, "mpi", clade_mpi_version());
+    clade_json_put_string(&writer, "jpeg", clade_jpeg_version());
     clade_json_end_object(&writer);
 }

@@ -2,6 +2,8 @@
  * milliseconds at least, and no cache to keep right. */
 #include "search/sqlite.h"
 
+#include "search/ledger.h"
+
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,4 +221,9 @@ clade_status clade_query_run(clade_query *query)
 {
     (void)clade_query_row(query);
     return clade_query_end(query);
+}
+
+const char *clade_sqlite_version(void)
+{
+    return sqlite3_libversion();
 }

@@ -55,4 +55,7 @@ clade_status clade_spatter(clade_image *image, const clade_spatter_constants *co
                            clade_rng *rng) CLADE_CHECK_RESULT;
 clade_status clade_jpeg(clade_image *image, int quality) CLADE_CHECK_RESULT; /* QUALITY 1..100, libjpeg's scale */
 
+/* The version of libjpeg-turbo that Clade was built with: its decoder is part of what a score depends on. Borrowed. */
+const char *clade_jpeg_version(void);
+
 #endif

@@ -23,4 +23,7 @@ clade_status clade_idx_read_range(const char *path, uint64_t first, uint64_t las
                                   uint64_t *total) CLADE_CHECK_RESULT;
 void clade_idx_free(clade_idx *idx);
 
+/* The version of zlib; borrowed. */
+const char *clade_zlib_version(void);
+
 #endif

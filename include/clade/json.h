@@ -91,4 +91,7 @@ void clade_json_put_null(clade_json_writer *writer, const char *key);
 /* VALUE is already JSON, inserted as it is. */
 void clade_json_put_raw(clade_json_writer *writer, const char *key, const char *value);
 
+/* The version of cJSON, "1.7.15"; borrowed. */
+const char *clade_cjson_version(void);
+
 #endif

@@ -92,4 +92,7 @@ clade_status clade_recipe_from_mergekit_text(const char *text, size_t length, co
 /* The same recipe as mergekit YAML appended to TEXT; CLADE_ECONFIG says why when mergekit cannot express it. */
 clade_status clade_recipe_to_mergekit(const clade_recipe *recipe, clade_text *text) CLADE_CHECK_RESULT;
 
+/* The version of libyaml; borrowed. */
+const char *clade_yaml_version(void);
+
 #endif

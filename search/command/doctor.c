@@ -5,7 +5,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "clade/corruption.h"
+#include "clade/idx.h"
+#include "clade/kernels.h"
 #include "clade/linalg.h"
+#include "clade/merge.h"
 #include "search/command/command.h"
 #include "search/engine.h"
 
@@ -88,6 +92,10 @@ static void print_json(const machine *m, const char *platform, const char *probl
     clade_json_writer writer = clade_json_writer_to(text, true);
     clade_json_begin_object(&writer, NULL);
     clade_json_put_raw(&writer, "platform", platform);
+    clade_json_put_string(&writer, "sqlite", clade_sqlite_version());
+    clade_json_put_string(&writer, "cjson", clade_cjson_version());
+    clade_json_put_string(&writer, "zlib", clade_zlib_version());
+    clade_json_put_string(&writer, "libyaml", clade_yaml_version());
     clade_json_put_integer(&writer, "cores", m->cores);
     clade_json_put_number(&writer, "memory_free_bytes", m->memory);
     clade_json_put_number(&writer, "shared_memory_free_bytes", m->shared_memory);
@@ -110,6 +118,10 @@ static void print_people(const machine *m, const char *problems, size_t count, c
 {
     clade_text_append(text, "MPI      %s\nBLAS     %s, core %s, %d thread(s)\n", clade_mpi_version(),
                       clade_blas_config(), clade_blas_core(), clade_blas_threads());
+    clade_text_append(text, "others   SQLite %s, cJSON %s, zlib %s, libjpeg-turbo %s, libyaml %s\n",
+                      clade_sqlite_version(), clade_cjson_version(), clade_zlib_version(), clade_jpeg_version(),
+                      clade_yaml_version());
+    clade_text_append(text, "kernels  %s\n", clade_kernels_best()->name);
     clade_text_append(text, "cores    %ld\nmemory   %.1f GB free\n", m->cores, m->memory / 1e9);
     clade_text_append(text, "/dev/shm %.1f GB free\ndisk     %.1f GB free here, %.1f GB in the temporary folder\n",
                       m->shared_memory / 1e9, m->disk / 1e9, m->temporary / 1e9);

@@ -203,3 +203,8 @@ clade_json_at clade_json_root(const clade_json *document)
 {
     return (clade_json_at){.document = document, .node = document ? document->nodes : NULL};
 }
+
+const char *clade_cjson_version(void)
+{
+    return cJSON_Version();
+}

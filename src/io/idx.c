@@ -274,3 +274,8 @@ void clade_idx_free(clade_idx *idx)
     clade_free(idx->data);
     *idx = (clade_idx){0};
 }
+
+const char *clade_zlib_version(void)
+{
+    return zlibVersion();
+}

@@ -2,6 +2,8 @@
  * kept in one list and freed with it; entries only point. */
 #include "merge/yaml_tree.h"
 
+#include "clade/merge.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -390,4 +392,9 @@ bool clade_yaml_number(const clade_yaml_node *node, double *out)
         return false;
     *out = value;
     return true;
+}
+
+const char *clade_yaml_version(void)
+{
+    return yaml_get_version_string();
 }

@@ -164,3 +164,11 @@ clade_status clade_jpeg(clade_image *image, int quality)
     clade_free(c);
     return status;
 }
+
+#define QUOTED(version) #version
+#define VERSION_TEXT(version) QUOTED(version)
+
+const char *clade_jpeg_version(void)
+{
+    return VERSION_TEXT(LIBJPEG_TURBO_VERSION);
+}
