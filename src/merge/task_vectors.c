@@ -2,12 +2,16 @@
  *
  *   1 task vector  tau_i = theta_i - theta_0
  *   2 sparsify     tau_i <- tau_i where kept, else 0
- *                    trim (TIES): the k = max(1, trunc(density N)) largest magnitudes of the tensor, lower indices
- * first among equal ones; density 0 keeps none drop (DARE): each element with probability density, by a draw of its own
- *     rescale      tau_i <- tau_i |tau_i before|_1 / |tau_i after|_1 over the tensor (mergekit), or / density (the DARE
- * paper) 3 weigh        y_i = w_i tau_i 4 elect        gamma = sign(sum_i y_i), 0 counting as +; only y_i with sign
- * gamma go on (TIES, disjoint merge) 5 sum          D = sum_i y_i 6 normalize    D <- D / sum of the w_i that went in
- * (1 where that is 0) 7 rescale      theta = theta_0 + lambda D
+ *        trim (TIES): the k = max(1, trunc(density N)) largest magnitudes of the tensor, lower indices first among
+ *                     equal ones; density 0 keeps none
+ *        drop (DARE): each element with probability 1 - density, by a draw of its own
+ *     rescale        tau_i <- tau_i |tau_i before|_1 / |tau_i after|_1 over the tensor (mergekit), or / density (the
+ *                    DARE paper)
+ *   3 weigh        y_i = w_i tau_i
+ *   4 elect        gamma = sign(sum_i y_i), 0 counting as +; only y_i with sign gamma go on (TIES, disjoint merge)
+ *   5 sum          D = sum_i y_i
+ *   6 normalize    D <- D / sum of the w_i that went in (1 where that is 0)
+ *   7 scale        theta = theta_0 + lambda D
  *
  * Task arithmetic: Ilharco et al. 2022, arXiv 2212.04089. TIES: Yadav et al. 2023, arXiv 2306.01708 (there one trim
  * over the whole model and a plain mean; here, as in mergekit, a trim per tensor and weights). DARE: Yu et al. 2023,
