@@ -64,7 +64,9 @@ for recipe in experiments/demo/hand_made/*.yml; do
 done
 
 say "Where the best child comes from"
-"$clade" lineage "$run" | head -30
+"$clade" lineage "$run" > "$run/lineage.txt" # first to a file: head closes its pipe early, and that would be an error
+head -12 "$run/lineage.txt"
+echo "... $(wc -l < "$run/lineage.txt") children in all: $run/lineage.txt"
 
 say "The best child as a Hugging Face checkpoint: $run/best/weights"
 ls -l "$run/best/weights"
