@@ -88,11 +88,6 @@ const clade_probes *clade_worker_probes(const clade_worker *worker)
     return worker->probes;
 }
 
-size_t clade_worker_images(const clade_worker *worker)
-{
-    return clade_scorer_images(worker->scorers[CLADE_SEARCH]);
-}
-
 /* ---- weights out of the resident child ---- */
 
 static clade_status acquire(void *context, const char *name, clade_tensor *out)

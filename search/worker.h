@@ -12,7 +12,6 @@ clade_status clade_worker_new(const clade_experiment *experiment, clade_worker *
 void clade_worker_free(clade_worker *worker);
 const clade_family *clade_worker_family(const clade_worker *worker);
 const clade_probes *clade_worker_probes(const clade_worker *worker);
-size_t clade_worker_images(const clade_worker *worker); /* images one child costs on the search split */
 
 /* Evaluate: materialize RECIPE_JSON and score it on the search plan or (split CLADE_HOLDOUT) the holdout plan, whose
  * scorer is made at its first use. SCORE_JSON gets clade_score_print. CLADE_EEVAL, CLADE_EIO ... with the reason are

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "clade/files.h"
+#include "clade/log.h"
 #include "clade/merge.h"
 #include "clade/safetensors.h"
 #include "search/engine.h"
@@ -360,6 +361,26 @@ static inline void fake_fast_disk(void)
 {
     if (access("/dev/shm", W_OK) == 0)
         setenv("TMPDIR", "/dev/shm", 0);
+}
+
+/* ---- the fixture of tests that run in a folder of their own ---- */
+
+static char folder[TEST_PATH];
+
+static inline int set_up(void **state)
+{
+    (void)state;
+    clade_log_set_level(CLADE_LOG_ERROR);
+    make_temporary_folder(folder);
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    (void)state;
+    remove_temporary_folder(folder);
+    assert_int_equal(clade_alloc_live(), 0);
+    return 0;
 }
 
 #endif

@@ -4,25 +4,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "clade/log.h"
-
-static char folder[TEST_PATH], run_path[TEST_PATH + 32];
-
-static int set_up(void **state)
-{
-    (void)state;
-    clade_log_set_level(CLADE_LOG_ERROR);
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    assert_int_equal(clade_alloc_live(), 0);
-    return 0;
-}
+static char run_path[TEST_PATH + 32];
 
 /* ---- memory ---- */
 

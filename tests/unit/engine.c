@@ -4,26 +4,6 @@
 
 #include <sys/wait.h>
 
-#include "clade/log.h"
-
-static char folder[TEST_PATH];
-
-static int set_up(void **state)
-{
-    (void)state;
-    clade_log_set_level(CLADE_LOG_ERROR);
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    assert_int_equal(clade_alloc_live(), 0);
-    return 0;
-}
-
 /* ---- one run, any order ---- */
 
 static void order_of_arrival_does_not_matter(void **state)

@@ -2,26 +2,6 @@
  * between sessions. */
 #include "fake_run.h"
 
-#include "clade/log.h"
-
-static char folder[TEST_PATH];
-
-static int set_up(void **state)
-{
-    (void)state;
-    clade_log_set_level(CLADE_LOG_ERROR);
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    assert_int_equal(clade_alloc_live(), 0);
-    return 0;
-}
-
 /* ---- duplicates and failures ---- */
 
 static clade_status ask_again(void *state, uint64_t child, clade_proposal *proposal)

@@ -1,28 +1,11 @@
 /* The front as reports read it, and the files a run leaves behind. */
 #include "fake_run.h"
 
-#include "clade/log.h"
 #include "search/export/card.h"
 #include "search/export/front.h"
 #include "search/pareto.h"
 
-static char folder[TEST_PATH], run_path[TEST_PATH + 32];
-
-static int set_up(void **state)
-{
-    (void)state;
-    clade_log_set_level(CLADE_LOG_ERROR);
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    assert_int_equal(clade_alloc_live(), 0);
-    return 0;
-}
+static char run_path[TEST_PATH + 32];
 
 static void finished_run(const char *extra, size_t fail_every)
 {
