@@ -1,14 +1,13 @@
-/* Hashes: SHA-256 for identities (recipes, files, runs), XXH64 for keys. Both from their published definitions. */
+/* Hashes: SHA-256 (FIPS 180-4) for identities (recipes, files, runs), XXH64 for keys. */
 #ifndef CLADE_HASH_H
 #define CLADE_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+/* A plain value: it may be copied to go on from the same prefix twice, and holds nothing that would have to be freed. */
 typedef struct clade_sha256 {
-    uint32_t state[8];
-    uint64_t bytes;
-    unsigned char block[64];
+    uint64_t opaque[14];
 } clade_sha256;
 
 enum { CLADE_SHA256_BYTES = 32, CLADE_SHA256_HEX = 65 }; /* HEX counts the NUL */

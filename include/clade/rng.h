@@ -23,9 +23,13 @@ clade_rng clade_rng_keyed(const uint64_t *keys, size_t count);
 
 uint64_t clade_rng_next(clade_rng *rng); /* 64 uniform bits; outputs the old state, as NumPy */
 void clade_rng_advance(clade_rng *rng, clade_uint128 delta);
+/* The next N results of clade_rng_next into OUT. */
+void clade_rng_fill(clade_rng *rng, size_t n, uint64_t *out);
 /* Uniform integer in [0, bound), by multiply-shift with rejection (Lemire); bound >= 1. Variable number of draws. */
 uint64_t clade_rng_below(clade_rng *rng, uint64_t bound);
 double clade_rng_uniform(clade_rng *rng); /* 53-bit double in [0, 1): (next >> 11) * 2^-53 */
+/* The T for which (next >> 11) < T exactly when clade_rng_uniform would be below P; P in [0, 1]. */
+uint64_t clade_rng_threshold(double p);
 /* Standard normal, exactly two draws (Box-Muller, cosine branch; u1 in (0,1]). Uses libm: same bits per platform only,
  * so never for weights. */
 double clade_rng_normal(clade_rng *rng);

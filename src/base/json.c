@@ -100,7 +100,8 @@ static clade_status index_node(clade_json *document, clade_json_node *node, cons
 /* Everything that can fail once the document exists; the caller frees it. */
 static clade_status build(clade_json *document)
 {
-    CLADE_TRY(clade_json_scan(document->text, document->length, document->name, document->status_if_bad));
+    CLADE_TRY(clade_json_scan(document->text, document->length, CLADE_JSON_MAX_VALUES, document->name,
+                              document->status_if_bad));
     cJSON_Hooks hooks = {.malloc_fn = clade_malloc, .free_fn = clade_free};
     cJSON_InitHooks(&hooks); /* the same two values every time */
     document->tree = cJSON_ParseWithLength(document->text, document->length + 1);

@@ -10,7 +10,7 @@
 typedef struct scanner {
     const char *text;
     size_t length, at;
-    size_t values;
+    size_t values, max_values;
     const char *name;
     clade_status status;
 } scanner;
@@ -229,9 +229,8 @@ static clade_status scan_items(scanner *s, int depth)
 
 static clade_status scan_value(scanner *s, int depth)
 {
-    if (++s->values > CLADE_JSON_MAX_VALUES)
-        return clade_json_scan_fail(s->text, s->at, s->name, s->status, "more than %d values",
-                                    (int)CLADE_JSON_MAX_VALUES);
+    if (++s->values > s->max_values)
+        return clade_json_scan_fail(s->text, s->at, s->name, s->status, "more than %zu values", s->max_values);
     int byte = peek(s);
     if (byte == '{' || byte == '[')
         return scan_items(s, depth);
@@ -250,9 +249,9 @@ static clade_status scan_value(scanner *s, int depth)
     return unexpected(s, "a JSON value");
 }
 
-clade_status clade_json_scan(const char *text, size_t length, const char *name, clade_status status)
+clade_status clade_json_scan(const char *text, size_t length, size_t max_values, const char *name, clade_status status)
 {
-    scanner s = {.text = text, .length = length, .name = name, .status = status};
+    scanner s = {.text = text, .length = length, .max_values = max_values, .name = name, .status = status};
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
         return unexpected(&s, "no byte order mark");
     skip_space(&s);

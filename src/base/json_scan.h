@@ -13,8 +13,9 @@ enum {
 };
 
 /* Check that TEXT is one JSON value (RFC 8259, without \u0000, a byte order mark, or nesting above
- * CLADE_JSON_MAX_DEPTH). STATUS with "NAME: line L, column C: found X, expected Y" when not; columns count bytes. */
-clade_status clade_json_scan(const char *text, size_t length, const char *name, clade_status status);
+ * CLADE_JSON_MAX_DEPTH) of at most MAX_VALUES values. STATUS with "NAME: line L, column C: found X, expected Y" when
+ * not; columns count bytes. */
+clade_status clade_json_scan(const char *text, size_t length, size_t max_values, const char *name, clade_status status);
 
 /* Bytes of the first number of checked TEXT at or after *AT, outside strings; *AT gets its offset, 0 when there is
  * none. */

@@ -26,15 +26,32 @@ clade_rng clade_rng_keyed(const uint64_t *keys, size_t count)
     return clade_rng_seeded(clade_xxh64(keys, bytes, state_seed), clade_xxh64(keys, bytes, sequence_seed));
 }
 
-uint64_t clade_rng_next(clade_rng *rng)
+static inline uint64_t output(clade_uint128 state)
 {
-    clade_uint128 state = rng->state;
-    rng->state = state * dxsm_multiplier + rng->increment;
     uint64_t high = (uint64_t)(state >> 64), low = (uint64_t)state | 1;
     high ^= high >> 32;
     high *= dxsm_multiplier;
     high ^= high >> 48;
     return high * low;
+}
+
+uint64_t clade_rng_next(clade_rng *rng)
+{
+    clade_uint128 state = rng->state;
+    rng->state = state * dxsm_multiplier + rng->increment;
+    return output(state);
+}
+
+/* The state stays in registers. Several streams side by side, to wait for their multiplications together, were no faster:
+ * there are five multiplications in a draw, and a CPU does one at a time. */
+void clade_rng_fill(clade_rng *rng, size_t n, uint64_t *out)
+{
+    clade_uint128 state = rng->state, increment = rng->increment;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = output(state);
+        state = state * dxsm_multiplier + increment;
+    }
+    rng->state = state;
 }
 
 /* Brown, "Random Number Generation with Arbitrary Strides", 1994: the step x -> m x + c composed with itself by
@@ -70,6 +87,13 @@ uint64_t clade_rng_below(clade_rng *rng, uint64_t bound)
 double clade_rng_uniform(clade_rng *rng)
 {
     return (double)(clade_rng_next(rng) >> 11) * 0x1p-53;
+}
+
+uint64_t clade_rng_threshold(double p)
+{
+    double scaled = p * 0x1p53; /* exact */
+    uint64_t whole = (uint64_t)scaled;
+    return whole + ((double)whole < scaled);
 }
 
 double clade_rng_normal(clade_rng *rng)

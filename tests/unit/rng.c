@@ -42,6 +42,38 @@ static void test_advance(void **state)
     }
 }
 
+static void test_fill(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 2, 3, 4, 5, 127, 128, 1001};
+    uint64_t draws[1001];
+    const uint64_t key = 6;
+    clade_rng one = clade_rng_keyed(&key, 1), bulk = one;
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        clade_rng_fill(&bulk, sizes[s], draws);
+        for (size_t i = 0; i < sizes[s]; i++)
+            assert_true(draws[i] == clade_rng_next(&one));
+        assert_true(same(one, bulk));
+    }
+}
+
+static void test_threshold(void **state)
+{
+    (void)state;
+    static const double probabilities[] = {0, 0x1p-53, 0x1p-54, 1e-300, 0.1, 0.5, 0.7, 1 - 0x1p-53, 1};
+    const uint64_t key = 7;
+    clade_rng rng = clade_rng_keyed(&key, 1);
+    for (size_t p = 0; p < sizeof probabilities / sizeof probabilities[0]; p++) {
+        uint64_t threshold = clade_rng_threshold(probabilities[p]);
+        for (int i = 0; i < 1000; i++) {
+            clade_rng before = rng;
+            assert_true((clade_rng_next(&before) >> 11 < threshold) == (clade_rng_uniform(&rng) < probabilities[p]));
+        }
+        for (uint64_t near = threshold < 2 ? 0 : threshold - 2; near < threshold + 2; near++) /* at the edge itself */
+            assert_true((near < threshold) == ((double)near * 0x1p-53 < probabilities[p]));
+    }
+}
+
 static void test_below(void **state)
 {
     (void)state;
@@ -85,10 +117,8 @@ static void test_uniform_and_normal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keyed),
-        cmocka_unit_test(test_advance),
-        cmocka_unit_test(test_below),
-        cmocka_unit_test(test_uniform_and_normal),
+        cmocka_unit_test(test_keyed),     cmocka_unit_test(test_advance), cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_threshold), cmocka_unit_test(test_below),   cmocka_unit_test(test_uniform_and_normal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
