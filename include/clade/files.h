@@ -18,18 +18,37 @@ typedef struct clade_map {
 clade_status clade_map_open(const char *path, clade_map *map) CLADE_CHECK_RESULT; /* CLADE_EINPUT, CLADE_EIO */
 void clade_map_close(clade_map *map);
 
+/* How to go through a file that is larger than the memory: tell what comes next, bring in what is used now, let go of
+ * what was used. None of them changes what the map holds; ranges are cut to the map and widened to whole pages. Each is
+ * a system call, so ranges of a megabyte and more pay. Any thread. */
+/* Begin to read BYTES from OFFSET on into the page cache, without waiting for it. A hint. */
+void clade_map_will_need(const clade_map *map, size_t offset, size_t bytes);
+/* Read them now and map them all at once, instead of one page fault after the other. False: they cannot be read,
+ * because the file was shortened or the disk fails; touching them would raise SIGBUS. (Always true where the kernel
+ * cannot do this: Linux before 5.14.) */
+bool clade_map_populate(const clade_map *map, size_t offset, size_t bytes);
+/* They no longer count as this process's memory. They stay in the page cache while there is room, and whoever reads
+ * them again gets them again. */
+void clade_map_release(const clade_map *map, size_t offset, size_t bytes);
+
 /* A file that appears under its name only when it is whole: written to PATH.tmp-PID in the same folder (with
  * a number added where that is taken), fsync'ed, renamed, and the folder fsync'ed. Every write may fail with CLADE_EIO
  * (disk full, read-only); then call _abandon. */
 typedef struct clade_output clade_output;
 clade_status clade_output_open(const char *path, clade_output **output) CLADE_CHECK_RESULT;
 clade_status clade_output_write(clade_output *output, const void *data, size_t bytes) CLADE_CHECK_RESULT;
+/* For files whose size is known and whose parts come in any order, from any thread: _reserve (once, first) makes the
+ * file BYTES long and takes the space for it, so that a full disk is known before the work begins; on file systems that
+ * cannot, it only sets the length. _write_at fills it and does not move where _write goes on. */
+clade_status clade_output_reserve(clade_output *output, uint64_t bytes) CLADE_CHECK_RESULT;
+clade_status clade_output_write_at(clade_output *output, uint64_t offset, const void *data,
+                                   size_t bytes) CLADE_CHECK_RESULT;
 /* Commit and free; on failure the temporary file is removed and OUTPUT freed too. When only the last step, the sync of
  * the folder, fails, the new file is in place and whole. */
 clade_status clade_output_commit(clade_output *output) CLADE_CHECK_RESULT;
 void clade_output_abandon(clade_output *output); /* removes the temporary file; accepts NULL */
-/* Make the N-th step from now that changes the disk (write, fsync, rename, making a file or folder) fail with ENOSPC,
- * once; 0 switches it off. For tests. */
+/* Make the N-th step from now that changes the disk (write, reservation, fsync, rename, making a file or folder) fail
+ * with ENOSPC, once; 0 switches it off. For tests. */
 void clade_output_fail_at(size_t n);
 
 /* The whole of PATH written atomically. */

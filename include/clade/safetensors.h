@@ -1,4 +1,4 @@
-/* safetensors: a strict scanner over a read-only map, and an atomic writer.
+/* safetensors: a strict scanner over a read-only map, and atomic writers.
  *
  * Layout: u64 little-endian N, N bytes of UTF-8 JSON, byte buffer. The header is scanned by a parser of our own for
  * this one grammar (exact u64, no floats, no recursion); cJSON accepts what the format forbids. Strict where the
@@ -43,13 +43,29 @@ const char *clade_safetensors_metadata_value(const clade_safetensors *file, size
 size_t clade_safetensors_metadata_key_length(const clade_safetensors *file, size_t index);
 size_t clade_safetensors_metadata_value_length(const clade_safetensors *file, size_t index);
 
-/* One tensor to write: VIEW.data is either the bytes, or NULL and PRODUCE makes them. */
-typedef clade_status (*clade_produce)(void *context, size_t index, void *out);
 /* Write COUNT tensors (names unique, any order) to PATH atomically, in the order and layout of the reference writer: by
  * dtype reversed, then name; metadata first ({"format":"pt"}); header padded with 0x20 to a multiple of 8, so all data
- * are aligned. PRODUCE (may be NULL) is called once per tensor without data (but with bytes), in file order, to fill
- * them. CLADE_EINPUT for a name "__metadata__" or a duplicate. Law: same tensors, same bytes as the Python package. */
+ * are aligned. CLADE_EINPUT for a name "__metadata__" or a duplicate. Law: same tensors, same bytes as the Python
+ * package.
+ *
+ * A tensor's view has either its bytes, or NULL data and PRODUCE (may be NULL) makes them: called once per tensor
+ * without data (but with bytes), in file order, with its index in TENSORS. */
+typedef clade_status (*clade_produce)(void *context, size_t index, void *out);
 clade_status clade_safetensors_write(const char *path, const clade_tensor *tensors, size_t count, clade_produce produce,
                                      void *context) CLADE_CHECK_RESULT;
+
+/* The same file written in pieces, from several threads. _open lays the file out, takes its space on the disk and
+ * writes the header; the data of TENSORS are not looked at, the rest is borrowed until the writer is gone. Law: whatever
+ * the pieces and their order are, the file is the one that clade_safetensors_write writes. */
+typedef struct clade_safetensors_writer clade_safetensors_writer;
+clade_status clade_safetensors_writer_open(const char *path, const clade_tensor *tensors, size_t count,
+                                           clade_safetensors_writer **writer) CLADE_CHECK_RESULT;
+/* BYTES of tensor INDEX from its byte FIRST_BYTE on. Any thread; every byte of every tensor once. */
+clade_status clade_safetensors_writer_put(clade_safetensors_writer *writer, size_t index, uint64_t first_byte,
+                                          const void *data, size_t bytes) CLADE_CHECK_RESULT;
+/* Put the file in its place and free the writer; CLADE_EINTERNAL when not all bytes were put. On failure the temporary
+ * file is removed and the writer freed too. */
+clade_status clade_safetensors_writer_commit(clade_safetensors_writer *writer) CLADE_CHECK_RESULT;
+void clade_safetensors_writer_abandon(clade_safetensors_writer *writer); /* accepts NULL */
 
 #endif

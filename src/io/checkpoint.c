@@ -3,11 +3,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "io/bytes.h"
+#include "io/checkpoint_hash.h"
 #include "io/checkpoint_index.h"
+#include "io/safetensors_file.h"
 
 typedef struct shard {
     char *path;              /* owned */
@@ -17,7 +20,7 @@ typedef struct shard {
 
 typedef struct located {
     const clade_tensor *tensor; /* borrowed from its shard */
-    const shard *shard;
+    const shard *shard;         /* that holds it */
 } located;
 
 struct clade_checkpoint {
@@ -265,33 +268,72 @@ const clade_json *clade_checkpoint_config(const clade_checkpoint *checkpoint)
     return checkpoint->config;
 }
 
-static void hash_u64(clade_sha256 *hash, uint64_t value)
+/* The map that holds TENSOR, its shard's path, and the offset in the map of the tensor's first byte; false: TENSOR is
+ * not of this checkpoint. */
+static bool locate(const clade_checkpoint *checkpoint, const clade_tensor *tensor, const shard **found, size_t *offset)
 {
-    unsigned char bytes[8];
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(value >> (8 * i));
-    clade_sha256_update(hash, bytes, sizeof bytes);
+    located key = {.tensor = tensor};
+    const located *place = bsearch(&key, checkpoint->tensors, checkpoint->count, sizeof key, by_name);
+    if (!place || place->tensor->data != tensor->data || !tensor->data)
+        return false;
+    *found = place->shard;
+    *offset = (size_t)((const unsigned char *)tensor->data - place->shard->file->map.data);
+    return true;
 }
 
-/* Of every tensor: name NUL, dtype NUL, rank, extents (little-endian u64), data. Where each part ends follows from
- * those before it, so different checkpoints never give the same bytes to hash. */
-clade_status clade_checkpoint_hash(clade_checkpoint *checkpoint, char hex[CLADE_SHA256_HEX])
+void clade_checkpoint_will_need(const clade_checkpoint *checkpoint, const clade_tensor *tensor, uint64_t first_byte,
+                                uint64_t bytes)
 {
-    if (!checkpoint->hash[0]) {
-        clade_sha256 hash;
-        clade_sha256_init(&hash);
-        for (size_t i = 0; i < checkpoint->count; i++) {
-            const clade_tensor *tensor = checkpoint->tensors[i].tensor;
-            const char *dtype = clade_dtype_of(tensor->dtype)->name;
-            clade_sha256_update(&hash, tensor->name, strlen(tensor->name) + 1);
-            clade_sha256_update(&hash, dtype, strlen(dtype) + 1);
-            hash_u64(&hash, tensor->rank);
-            for (size_t d = 0; d < tensor->rank; d++)
-                hash_u64(&hash, tensor->shape[d]);
-            clade_sha256_update(&hash, tensor->data, tensor->bytes);
-        }
-        clade_sha256_hex(&hash, checkpoint->hash);
+    const shard *found;
+    size_t offset;
+    if (locate(checkpoint, tensor, &found, &offset))
+        clade_map_will_need(&found->file->map, offset + (size_t)first_byte, (size_t)bytes);
+}
+
+clade_status clade_checkpoint_populate(const clade_checkpoint *checkpoint, const clade_tensor *tensor,
+                                       uint64_t first_byte, uint64_t bytes)
+{
+    const shard *found;
+    size_t offset;
+    char quoted[CLADE_IO_QUOTE];
+    if (!locate(checkpoint, tensor, &found, &offset) ||
+        clade_map_populate(&found->file->map, offset + (size_t)first_byte, (size_t)bytes))
+        return CLADE_OK;
+    return clade_fail(CLADE_EIO, "%s: tensor %s: cannot be read any more: the file was shortened or the disk fails",
+                      found->path, clade_io_quote(tensor->name, strlen(tensor->name), quoted));
+}
+
+void clade_checkpoint_release(const clade_checkpoint *checkpoint, const clade_tensor *tensor, uint64_t first_byte,
+                              uint64_t bytes)
+{
+    const shard *found;
+    size_t offset;
+    if (locate(checkpoint, tensor, &found, &offset))
+        clade_map_release(&found->file->map, offset + (size_t)first_byte, (size_t)bytes);
+}
+
+clade_status clade_checkpoint_file_times(const clade_checkpoint *checkpoint, clade_text *text)
+{
+    struct stat info;
+    for (size_t i = 0; i < checkpoint->n_shards; i++) {
+        const char *path = checkpoint->shards[i].path;
+        if (stat(path, &info) != 0)
+            return clade_fail_errno(path, "stat");
+        clade_text_append(text, "%s %jd %jd.%09ld\n", path, (intmax_t)info.st_size, (intmax_t)info.st_mtim.tv_sec,
+                          info.st_mtim.tv_nsec);
     }
+    return clade_text_status(text);
+}
+
+clade_status clade_checkpoint_hash_with(clade_checkpoint *checkpoint, clade_team *team, char hex[CLADE_SHA256_HEX])
+{
+    if (!checkpoint->hash[0])
+        CLADE_TRY(clade_io_checkpoint_hash(checkpoint, team, checkpoint->hash));
     memcpy(hex, checkpoint->hash, CLADE_SHA256_HEX);
     return CLADE_OK;
+}
+
+clade_status clade_checkpoint_hash(clade_checkpoint *checkpoint, char hex[CLADE_SHA256_HEX])
+{
+    return clade_checkpoint_hash_with(checkpoint, NULL, hex);
 }

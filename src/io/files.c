@@ -11,6 +11,10 @@
 
 #include "clade/alloc.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14; older C libraries do not name it, older kernels answer EINVAL */
+#endif
+
 static const char *kind_of_file(mode_t mode)
 {
     switch (mode & S_IFMT) {
@@ -74,6 +78,32 @@ void clade_map_close(clade_map *map)
     if (map->data)
         munmap((void *)(uintptr_t)map->data, map->size);
     *map = (clade_map){0};
+}
+
+/* madvise for BYTES of MAP from OFFSET on; 0, or what is in errno. */
+static int advise(const clade_map *map, size_t offset, size_t bytes, int advice)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (offset >= map->size || bytes == 0)
+        return 0;
+    size_t end = bytes < map->size - offset ? offset + bytes : map->size, begin = offset - offset % page;
+    return madvise((void *)(uintptr_t)(map->data + begin), end - begin, advice) == 0 ? 0 : errno;
+}
+
+void clade_map_will_need(const clade_map *map, size_t offset, size_t bytes)
+{
+    (void)advise(map, offset, bytes, MADV_WILLNEED);
+}
+
+bool clade_map_populate(const clade_map *map, size_t offset, size_t bytes)
+{
+    int error = advise(map, offset, bytes, MADV_POPULATE_READ);
+    return error != EFAULT && error != EHWPOISON;
+}
+
+void clade_map_release(const clade_map *map, size_t offset, size_t bytes)
+{
+    (void)advise(map, offset, bytes, MADV_DONTNEED);
 }
 
 static clade_status fail_too_large(const char *path, size_t limit)

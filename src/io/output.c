@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,8 @@ struct clade_output {
     char *temporary; /* owned */
     int fd;          /* -1 once closed */
 };
+
+enum { MAX_CHUNK = 1 << 30 }; /* Linux writes at most 2 GiB at once */
 
 static atomic_size_t fail_countdown; /* 0: off */
 
@@ -108,7 +111,6 @@ clade_status clade_output_open(const char *path, clade_output **output)
 
 clade_status clade_output_write(clade_output *output, const void *data, size_t bytes)
 {
-    enum { MAX_CHUNK = 1 << 30 }; /* Linux writes at most 2 GiB at once */
     const unsigned char *next = data;
     while (bytes != 0) {
         size_t chunk = bytes < MAX_CHUNK ? bytes : MAX_CHUNK;
@@ -118,6 +120,42 @@ clade_status clade_output_write(clade_output *output, const void *data, size_t b
         if (written < 0)
             return clade_fail_errno(output->path, "write");
         next += written;
+        bytes -= (size_t)written;
+    }
+    return CLADE_OK;
+}
+
+clade_status clade_output_reserve(clade_output *output, uint64_t bytes)
+{
+    enum { ACTION_BYTES = 64 };
+    char action[ACTION_BYTES];
+    int result;
+    if (bytes == 0)
+        return CLADE_OK;
+    snprintf(action, sizeof action, "reserve %" PRIu64 " bytes", bytes);
+    if (bytes > INT64_MAX)
+        return clade_fail(CLADE_EIO, "%s: cannot %s: no file is that long", output->path, action);
+    /* Not posix_fallocate: where the file system cannot reserve, it would write into every block instead. */
+    do
+        result = clade_io_must_fail() ? -1 : fallocate(output->fd, 0, 0, (off_t)bytes);
+    while (result != 0 && errno == EINTR);
+    if (result != 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+        result = ftruncate(output->fd, (off_t)bytes);
+    return result == 0 ? CLADE_OK : clade_fail_errno(output->path, action);
+}
+
+clade_status clade_output_write_at(clade_output *output, uint64_t offset, const void *data, size_t bytes)
+{
+    const unsigned char *next = data;
+    while (bytes != 0) {
+        size_t chunk = bytes < MAX_CHUNK ? bytes : MAX_CHUNK;
+        ssize_t written = clade_io_must_fail() ? -1 : pwrite(output->fd, next, chunk, (off_t)offset);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return clade_fail_errno(output->path, "write");
+        next += written;
+        offset += (uint64_t)written;
         bytes -= (size_t)written;
     }
     return CLADE_OK;

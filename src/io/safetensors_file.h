@@ -1,9 +1,10 @@
-/* What the header scanner and the reader of safetensors share. */
+/* What the files of src/io share about safetensors. */
 #ifndef CLADE_IO_SAFETENSORS_FILE_H
 #define CLADE_IO_SAFETENSORS_FILE_H
 
 #include "clade/files.h"
 #include "clade/safetensors.h"
+#include "io/file_sum.h"
 
 enum { CLADE_SAFETENSORS_MAX_HEADER = 100000000 };
 
@@ -37,5 +38,9 @@ struct clade_safetensors {
  * nothing is checked against the size of the file yet. NAME stands for the file in messages. */
 clade_status clade_io_read_header(const unsigned char *text, size_t length, const char *name,
                                   clade_safetensors *file) CLADE_CHECK_RESULT;
+
+/* Length and checksum of the file that WRITER makes; the sum is complete once every byte was put. */
+uint64_t clade_io_writer_bytes(const clade_safetensors_writer *writer);
+clade_io_sum clade_io_writer_sum(const clade_safetensors_writer *writer);
 
 #endif

@@ -77,7 +77,13 @@ static clade_status read_tensors(void *context)
 
 static clade_status write_checkpoint(void *context)
 {
-    clade_checkpoint_layout layout = {.shard_bytes = 12, .config_from = in_folder("source"), .card = "card"};
+    static const clade_extra_file file = {"recipe.json", "{}", 2};
+    const clade_checkpoint_layout layout = {.shard_bytes = 12,
+                                            .config_from = in_folder("source"),
+                                            .layers = 3,
+                                            .card = "card",
+                                            .files = &file,
+                                            .n_files = 1};
     (void)context;
     CLADE_TRY(clade_remove_folder(in_folder("model")));
     return clade_checkpoint_write(in_folder("model"), tensors, 3, produce, NULL, &layout);
@@ -87,9 +93,11 @@ static clade_status read_checkpoint(void *context)
 {
     clade_checkpoint *model;
     (void)context;
+    char hash[CLADE_SHA256_HEX];
     CLADE_TRY(clade_checkpoint_open(in_folder("model"), &model));
+    clade_status status = clade_checkpoint_hash(model, hash);
     clade_checkpoint_close(model);
-    return CLADE_OK;
+    return status;
 }
 
 static clade_status read_idx(void *context)
@@ -142,7 +150,7 @@ static int make_folder(void **state)
     (void)state;
     make_temporary_folder(folder);
     mkdir(in_folder("source"), 0777);
-    write_test_file(in_folder("source/config.json"), "{\"torch_dtype\": \"float16\"}", 26);
+    write_test_file(in_folder("source/config.json"), "{\"torch_dtype\": \"float16\", \"n_layer\": 2}", 40);
     write_test_file(in_folder("source/vocab.txt"), "word", 4);
     return 0;
 }

@@ -1,6 +1,8 @@
 /* The laws of clade/checkpoint.h. */
 #include "io_test.h"
 
+#include <fcntl.h>
+
 #include "clade/checkpoint.h"
 #include "clade/files.h"
 
@@ -35,9 +37,9 @@ static clade_tensor tensors[] = {
 };
 enum { COUNT = sizeof tensors / sizeof *tensors };
 
-static clade_status write_model(const char *name, uint64_t shard_bytes, const char *config_from)
+static clade_status write_model(const char *name, uint64_t shard_bytes)
 {
-    clade_checkpoint_layout layout = {.shard_bytes = shard_bytes, .config_from = config_from};
+    clade_checkpoint_layout layout = {.shard_bytes = shard_bytes};
     return clade_checkpoint_write(in_folder(name), tensors, COUNT, NULL, NULL, &layout);
 }
 
@@ -70,12 +72,12 @@ static void test_shards(void **state)
 {
     (void)state;
     char whole[CLADE_SHA256_HEX], sharded[CLADE_SHA256_HEX], file[CLADE_SHA256_HEX];
-    assert_ok(write_model("whole", 0, NULL));
+    assert_ok(write_model("whole", 0));
     check_model(in_folder("whole"), 1, whole);
     check_model(in_folder("whole/model.safetensors"), 1, file);
     assert_string_equal(whole, file);
     assert_false(clade_path_exists(in_folder("whole/model.safetensors.index.json")));
-    assert_ok(write_model("nested/deep/sharded/", 24, NULL)); /* parents are made */
+    assert_ok(write_model("nested/deep/sharded/", 24)); /* parents are made */
     check_model(in_folder("nested/deep/sharded"), 3, sharded);
     assert_string_equal(whole, sharded); /* resharding changes no hash */
     assert_text(
@@ -86,7 +88,7 @@ static void test_shards(void **state)
         "    \"h.10.w\": \"model-00003-of-00003.safetensors\",\n"
         "    \"mask\": \"model-00003-of-00003.safetensors\",\n"
         "    \"nothing\": \"model-00003-of-00003.safetensors\"\n  }\n}\n");
-    assert_ok(write_model("each", 1, NULL)); /* a tensor above the limit has a shard of its own */
+    assert_ok(write_model("each", 1)); /* a tensor above the limit has a shard of its own */
     check_model(in_folder("each"), 4, sharded);
     assert_string_equal(whole, sharded);
 }
@@ -98,7 +100,7 @@ static void test_hash_sees_everything(void **state)
     char first[CLADE_SHA256_HEX], other[CLADE_SHA256_HEX];
     clade_checkpoint_layout layout = {0};
     clade_checkpoint *model;
-    assert_ok(write_model("h0", 0, NULL));
+    assert_ok(write_model("h0", 0));
     check_model(in_folder("h0"), 1, first);
     for (int change = 0; change < 4; change++) {
         char name[16];
@@ -122,74 +124,31 @@ static void test_hash_sees_everything(void **state)
     }
 }
 
-/* The config of FROM as it comes out in TO, where f32 tensors are written. */
-static void check_config(const char *from, const char *to)
+static void append_times(const char *path, clade_text *text)
 {
-    assert_ok(clade_remove_folder(in_folder("source")));
-    assert_ok(clade_remove_folder(in_folder("target")));
-    assert_ok(clade_make_folders(in_folder("source")));
-    write_text("source/config.json", from);
-    assert_ok(write_model("target", 0, in_folder("source")));
-    assert_text("target/config.json", to);
-}
-
-static void test_config(void **state)
-{
-    (void)state;
-    check_config("{\"dtype\": \"float16\", \"n\": 12345678901234567890, \"e\": 1e-05}\n",
-                 "{\"dtype\": \"float32\", \"n\": 12345678901234567890, \"e\": 1e-05}\n");
-    check_config(
-        "{\n  \"torch_dtype\": \"bfloat16\",\n  \"text_config\": {\"dtype\": \"float16\", \"s\": \"}\\\"\"}\n}",
-        "{\n  \"dtype\": \"float32\",\n  \"torch_dtype\": \"float32\",\n  \"text_config\": {\"dtype\": \"float16\", "
-        "\"s\": \"}\\\"\"}\n}");
-    check_config("{\"a\": [1, {\"dtype\": 0}], \"torch_dtype\" :null ,\"dtype\":  \"x\"}",
-                 "{\"a\": [1, {\"dtype\": 0}], \"torch_dtype\" :\"float32\" ,\"dtype\":  \"float32\"}");
-    check_config("{}", "{\"dtype\": \"float32\"}");
-    check_config(" { \"a\" : \"dtype\" } ", " { \"dtype\": \"float32\", \"a\" : \"dtype\" } ");
-}
-
-static void test_bad_config(void **state)
-{
-    (void)state;
     clade_checkpoint *model;
-    assert_ok(clade_make_folders(in_folder("bad")));
-    write_text("bad/config.json", "[1]");
-    assert_fails(write_model("out", 0, in_folder("bad")), CLADE_EINPUT, "expected an object");
-    write_text("bad/config.json", "{\"a\": 01}");
-    assert_fails(write_model("out", 0, in_folder("bad")), CLADE_EINPUT, "bad/config.json");
-    write_text("bad/config.json", "{\"d\\u0074ype\": \"float16\"}");
-    assert_fails(write_model("out", 0, in_folder("bad")), CLADE_EINPUT, "dtype");
-    assert_false(clade_path_exists(in_folder("out")));
-    assert_ok(write_model("model", 0, NULL));
-    assert_ok(clade_checkpoint_open(in_folder("model"), &model));
-    assert_null(clade_checkpoint_config(model));
+    assert_ok(clade_checkpoint_open(path, &model));
+    assert_ok(clade_checkpoint_file_times(model, text));
     clade_checkpoint_close(model);
-    write_text("model/config.json", "{");
-    assert_fails(clade_checkpoint_open(in_folder("model"), &model), CLADE_EINPUT, "model/config.json");
 }
 
-static void test_copies(void **state)
+static void test_file_times(void **state)
 {
     (void)state;
-    clade_checkpoint_layout layout = {.config_from = in_folder("with"), .card = "# A model\n"};
-    clade_checkpoint *model;
-    assert_ok(clade_make_folders(in_folder("with")));
-    write_text("with/config.json", "{\"model_type\": \"clip\"}");
-    write_text("with/tokenizer.json", "{\"any\": 1.0}");
-    write_text("with/chat_template.jinja", "{{ x }}");
-    write_text("with/secret.txt", "not ours to copy");
-    assert_ok(clade_checkpoint_write(in_folder("copy"), tensors, COUNT, NULL, NULL, &layout));
-    assert_text("copy/README.md", "# A model\n");
-    assert_text("copy/tokenizer.json", "{\"any\": 1.0}");
-    assert_text("copy/chat_template.jinja", "{{ x }}");
-    assert_false(clade_path_exists(in_folder("copy/secret.txt")));
-    assert_ok(clade_checkpoint_open(in_folder("copy"), &model));
-    clade_json_at root = clade_json_root(clade_checkpoint_config(model)), type = clade_json_member(&root, "model_type");
-    assert_int_equal(clade_json_kind_of(&type), CLADE_JSON_STRING);
-    clade_checkpoint_close(model);
-    layout.config_from = in_folder("copy/model.safetensors"); /* a single file has no config to copy */
-    assert_ok(clade_checkpoint_write(in_folder("copy2"), tensors, COUNT, NULL, NULL, &layout));
-    assert_false(clade_path_exists(in_folder("copy2/config.json")));
+    clade_text first = {0}, again = {0}, touched = {0};
+    assert_ok(write_model("times", 24));
+    append_times(in_folder("times"), &first);
+    append_times(in_folder("times"), &again);
+    assert_string_equal(clade_text_get(&first), clade_text_get(&again));
+    assert_non_null(strstr(clade_text_get(&first), "times/model-00003-of-00003.safetensors "));
+    assert_int_equal(utimensat(AT_FDCWD, in_folder("times/model-00002-of-00003.safetensors"),
+                               (const struct timespec[]){{1, 2}, {3, 4}}, 0),
+                     0);
+    append_times(in_folder("times"), &touched);
+    assert_non_null(strstr(clade_text_get(&touched), " 3.000000004\n"));
+    clade_text_free(&first);
+    clade_text_free(&again);
+    clade_text_free(&touched);
 }
 
 static void refuse_index(const char *text, const char *part)
@@ -308,11 +267,11 @@ static void test_writer_refuses(void **state)
     assert_ok(clade_make_folders(in_folder("w/there")));
     write_text("w/file", "");
     assert_int_equal(symlink("nowhere", in_folder("w/dangling")), 0);
-    assert_fails(write_model("w/there", 0, NULL), CLADE_EUSAGE, "is there already");
-    assert_fails(write_model("w/there/", 0, NULL), CLADE_EUSAGE, "is there already");
-    assert_fails(write_model("w/file", 0, NULL), CLADE_EUSAGE, "is there already");
-    assert_fails(write_model("w/dangling", 0, NULL), CLADE_EUSAGE, "is there already");
-    assert_fails(write_model("w/file/model", 0, NULL), CLADE_EIO, "is a file");
+    assert_fails(write_model("w/there", 0), CLADE_EUSAGE, "is there already");
+    assert_fails(write_model("w/there/", 0), CLADE_EUSAGE, "is there already");
+    assert_fails(write_model("w/file", 0), CLADE_EUSAGE, "is there already");
+    assert_fails(write_model("w/dangling", 0), CLADE_EUSAGE, "is there already");
+    assert_fails(write_model("w/file/model", 0), CLADE_EIO, "is a file");
     assert_fails(clade_checkpoint_write(in_folder("w/m"), twice, 2, NULL, NULL, &layout), CLADE_EINPUT, "two tensors");
     assert_int_equal(entries_in(in_folder("w")), 3);
 }
@@ -336,9 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_hash_sees_everything),
-        cmocka_unit_test(test_config),
-        cmocka_unit_test(test_bad_config),
-        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_file_times),
         cmocka_unit_test(test_index),
         cmocka_unit_test(test_what_is_no_checkpoint),
         cmocka_unit_test(test_produce),

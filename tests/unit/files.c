@@ -46,6 +46,48 @@ static void test_map(void **state)
     assert_fails(clade_map_open(in_folder("pipe"), &map), CLADE_EINPUT, "is a pipe"); /* and does not wait */
 }
 
+/* Pages of this process that come from files. */
+static size_t file_pages(void)
+{
+    size_t total, resident, shared;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file)
+        skip();
+    assert_int_equal(fscanf(file, "%zu %zu %zu", &total, &resident, &shared), 3);
+    fclose(file);
+    return shared;
+}
+
+/* A long file in the memory of a short one. */
+static void test_map_pages(void **state)
+{
+    (void)state;
+    enum { BYTES = 64 << 20, PIECE = 1 << 20, PAGE = 4096 };
+    clade_map map;
+    unsigned sum = 0;
+    write_test_file(in_folder("long"), "abc", 3);
+    assert_int_equal(truncate(in_folder("long"), BYTES + 5), 0);
+    assert_ok(clade_map_open(in_folder("long"), &map));
+    size_t before = file_pages();
+    for (size_t at = 1; at < map.size; at += PIECE) { /* cut across pages */
+        clade_map_will_need(&map, at + PIECE, PIECE);
+        assert_true(clade_map_populate(&map, at, PIECE));
+        for (size_t i = at; i < at + PIECE && i < map.size; i += PAGE)
+            sum += map.data[i];
+        clade_map_release(&map, at, PIECE);
+    }
+    assert_int_equal(sum, 'b');
+    assert_true(file_pages() < before + 2 * PIECE / PAGE);
+    assert_memory_equal(map.data, "abc\0", 4); /* released, not lost */
+    clade_map_release(&map, map.size, 1);
+    clade_map_release(&map, 0, SIZE_MAX);
+    assert_true(clade_map_populate(&map, SIZE_MAX, SIZE_MAX));
+    assert_true(clade_map_populate(&map, 0, 0));
+    clade_map_close(&map);
+    clade_map_will_need(&map, 0, 1); /* an empty one */
+    clade_map_release(&map, 0, 1);
+}
+
 static void test_read(void **state)
 {
     (void)state;
@@ -94,6 +136,34 @@ static void test_output(void **state)
     assert_fails(clade_write_file(in_folder("o/no/f"), "x", 1), CLADE_EIO, "o/no/f");
     assert_fails(clade_write_file(in_folder("o"), "x", 1), CLADE_EIO, "rename");
     assert_int_equal(entries_in(in_folder("o")), 2);
+}
+
+static void test_output_in_parts(void **state)
+{
+    (void)state;
+    clade_output *output;
+    struct stat info;
+    assert_ok(clade_make_folders(in_folder("parts")));
+    assert_ok(clade_output_open(in_folder("parts/f"), &output));
+    assert_ok(clade_output_reserve(output, 10));
+    assert_ok(clade_output_write_at(output, 7, "789", 3));
+    assert_ok(clade_output_write(output, "01", 2));
+    assert_ok(clade_output_write_at(output, 4, "456", 3));
+    assert_ok(clade_output_write_at(output, 4, NULL, 0));
+    assert_ok(clade_output_write(output, "23", 2));
+    assert_ok(clade_output_commit(output));
+    assert_file_is(in_folder("parts/f"), "0123456789");
+    assert_ok(clade_output_open(in_folder("parts/g"), &output));
+    assert_ok(clade_output_reserve(output, 0));
+    assert_ok(clade_output_reserve(output, 1 << 20));
+    assert_ok(clade_output_commit(output));
+    assert_int_equal(stat(in_folder("parts/g"), &info), 0);
+    assert_int_equal(info.st_size, 1 << 20);
+    assert_ok(clade_output_open(in_folder("parts/h"), &output));
+    assert_fails(clade_output_reserve(output, UINT64_C(1) << 62), CLADE_EIO, "reserve 4611686018427387904 bytes");
+    assert_fails(clade_output_reserve(output, UINT64_MAX), CLADE_EIO, "no file is that long");
+    clade_output_abandon(output);
+    assert_int_equal(entries_in(in_folder("parts")), 2);
 }
 
 static void test_make_folders(void **state)
@@ -189,8 +259,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_map),
+        cmocka_unit_test(test_map_pages),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_output),
+        cmocka_unit_test(test_output_in_parts),
         cmocka_unit_test(test_make_folders),
         cmocka_unit_test(test_replace_folder),
         cmocka_unit_test(test_remove_folder),
