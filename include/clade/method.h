@@ -1,11 +1,20 @@
 /* Merge methods: one descriptor per method, one file per method (or per family that is one pipeline), one registry.
  *
  * The parameter table here is the only one: it drives recipe validation, genome bounds, `clade list methods`, YAML and
- * the property tests. Adding a method touches one new file in src/merge/ and one line of src/merge/registry.c.
+ * the property tests. Adding a method touches one new file in src/merge/method/ and one line of its registry.c.
  *
- * A method works on one tensor at a time in two steps. measure() (optional) sees the whole tensor of every parent and
- * leaves a few numbers per parent (a magnitude threshold, norms); combine() is elementwise given those numbers and is
- * called on consecutive tiles, so the result cannot depend on the tile size. */
+ * A method is written as plain functions over pieces of a tensor; who cuts the pieces, reads them, runs them on several
+ * threads and keeps results for later is the executor's business (src/merge/execute.c). Two steps:
+ *
+ *   survey   (optional) sees all elements, in one or more passes, and leaves a state: thresholds, norms, the singular
+ *            vectors, a whole merged matrix. Its scope is one tensor, or all tensors of a rule (a statistic of the whole
+ *            model, when the recipe has one rule).
+ *   combine  given the state, makes the child's elements of a tile from the parents' elements of that tile.
+ *
+ * A tile is a run of consecutive elements of one tensor; its first and last element are where the method's unit() says
+ * that it may be cut (anywhere; between rows; nowhere). Results must not depend on how a tensor is cut into tiles.
+ *
+ * Only the parents that take part in a tensor are in its tiles (a rule may name some of the recipe's parents). */
 #ifndef CLADE_METHOD_H
 #define CLADE_METHOD_H
 
@@ -14,8 +23,10 @@
 #include <stdint.h>
 
 #include "clade/status.h"
+#include "clade/tensor.h"
 
-typedef enum clade_parameter_kind { CLADE_REAL, CLADE_INTEGER, CLADE_BOOLEAN } clade_parameter_kind;
+/* A choice is one of the names in .choices; its value is the index of the name. */
+typedef enum clade_parameter_kind { CLADE_REAL, CLADE_INTEGER, CLADE_BOOLEAN, CLADE_CHOICE } clade_parameter_kind;
 typedef enum clade_parameter_scope {
     CLADE_PER_RECIPE, /* one value; written under "parameters" of the recipe; equal in all rules */
     CLADE_PER_SITE,   /* one value per rule */
@@ -32,47 +43,112 @@ typedef struct clade_parameter {
     double search_low, search_high; /* the default range of its gene; equal: not searched by default */
     double default_value;           /* NAN: must be given */
     const char *help;               /* one line */
+    const char *const *choices;     /* of a choice: its names, NULL at the end; NULL for every other kind */
 } clade_parameter;
 
-enum { CLADE_MAX_PARENTS = 64, CLADE_MEASURES = 4, CLADE_MAX_PARAMETERS = 16 };
+enum { CLADE_MAX_PARENTS = 64, CLADE_MAX_PARAMETERS = 16 };
 
-/* One tile (combine) or one whole tensor (measure). All arrays borrowed. */
+/* A piece of one tensor, or, for unit, state_bytes, survey_merge and survey_end, the tensor without its elements. All
+ * pointers are borrowed. */
 typedef struct clade_merge_tile {
-    size_t n_parents;
-    size_t n;                    /* elements in this tile */
-    uint64_t offset;             /* index in the tensor of its first element */
-    uint64_t tensor_count;       /* elements of the whole tensor */
-    const float *base;           /* (n) or NULL when the recipe has none */
-    const float *const *parents; /* (n_parents)(n): weights, not deltas */
-    const double *site;          /* (n_parameters) */
-    const double *parent;        /* (n_parents, n_parameters), row-major */
+    /* the tensor */
+    size_t n_parents;      /* that take part in it, 1 .. CLADE_MAX_PARENTS */
+    uint64_t tensor_count; /* its elements; for a survey of a rule before the first tile: of all its tensors together */
+    size_t rank;           /* its shape; for a survey of a rule outside of survey(): 0 */
+    const uint64_t *shape; /* (rank) */
+    const double *site;    /* (n_parameters) values of the rule */
+    const double *parent;  /* (n_parents, n_parameters), row-major, values of the rule */
     size_t n_parameters;
-    uint64_t seed;                      /* of the recipe */
-    uint64_t tensor_key;                /* clade_name_key of the tensor */
-    const uint64_t *parent_keys;        /* (n_parents): clade_name_key of the parents' names */
-    double (*measures)[CLADE_MEASURES]; /* (n_parents): written by measure, read by combine */
-    float *scratch;                     /* scratch_rows * n floats */
+    uint64_t seed;                         /* of the recipe */
+    uint64_t tensor_key;                   /* clade_name_key of the tensor */
+    uint64_t rule_offset;                  /* elements of the tensors of its rule that come before it in the order of
+                                              names, when the survey's scope is the rule */
+    const uint64_t *parent_keys;           /* (n_parents): clade_name_key of the parents' names */
+    const clade_tensor *const *statistics; /* (n_parents): the tensor of that name in the parent's file of statistics,
+                                              NULL where it has none; NULL when the method takes no statistics */
+    /* the piece */
+    size_t n;                    /* elements in it */
+    uint64_t offset;             /* index in the tensor of its first element */
+    const float *base;           /* (n) or NULL when the recipe has none, or the method takes none */
+    const float *const *parents; /* (n_parents)(n): weights, not deltas; all finite */
+    void *scratch;               /* scratch_bytes of it, 64-byte aligned, not cleared */
+    /* the survey */
+    const void *state; /* in survey: as the passes before left it; in combine: complete. NULL without a survey */
+    bool reused;       /* the state will be kept and used again with other values of the parameters that are not among
+                          survey_parameters, so it must not depend on them; else it is for these values alone */
 } clade_merge_tile;
+
+typedef enum clade_survey_scope { CLADE_NO_SURVEY, CLADE_SURVEY_TENSOR, CLADE_SURVEY_RULE } clade_survey_scope;
+
+/* What a method promises; the property tests check the promises of every method in the registry. The parameters are the
+ * defaults unless said otherwise. */
+typedef enum clade_law {
+    CLADE_LAW_SYMMETRIC = 1,     /* the order of parents (with their values) changes nothing but rounding */
+    CLADE_LAW_ONE_PARENT = 2,    /* one parent, of weight 1, comes back bit for bit */
+    CLADE_LAW_EQUAL = 4,         /* parents that are all the same model give that model, whatever their positive weights
+                                  (which must sum to 1 where nothing divides by the sum) */
+    CLADE_LAW_ZERO_DELTAS = 8,   /* parents that equal the base give the base bit for bit, whatever the parameters */
+    CLADE_LAW_LAMBDA = 16,       /* parameter lambda scales the distance from the base */
+    CLADE_LAW_WEIGHT_SCALE = 32, /* weights times a factor: with normalize (or without that parameter) nothing changes,
+                                    else it is the same as lambda times the factor */
+    CLADE_LAW_EXACT_BITS = 64    /* no BLAS, no libm: the same bits on every machine. Without it: the same bits for the
+                                  same build and CPU, and near ones elsewhere */
+} clade_law;
+
+typedef enum clade_base_use {
+    CLADE_BASE_IGNORED,  /* a base is allowed and not looked at; to merge it, list it as a parent */
+    CLADE_BASE_OPTIONAL, /* with a base the method works on the differences from it */
+    CLADE_BASE_REQUIRED
+} clade_base_use;
 
 typedef struct clade_method {
     const char *name;     /* "task_arithmetic" */
     const char *title;    /* "Task arithmetic" */
     const char *source;   /* paper and what else defines it */
-    const char *mergekit; /* how it relates to mergekit's method of that name: "equal", "paper", "neither: ..." */
+    const char *mergekit; /* how it relates to mergekit's method: "equal", "not in mergekit", "equal but for ..." */
     const char *formula;  /* one line of ASCII */
     const clade_parameter *parameters; /* (n_parameters) */
     size_t n_parameters;
-    size_t min_parents, max_parents;
-    bool needs_base;     /* false: a base is allowed but ignored; to merge it, list it as a parent */
-    bool uses_masks;     /* draws random masks: the recipe's seed matters */
-    bool symmetric;      /* the order of parents (with their values) does not matter */
-    size_t scratch_rows; /* rows of n floats of scratch in combine and measure, plus scratch_rows_per_parent each */
-    size_t scratch_rows_per_parent;
-    /* The whole tensor; may be NULL. Called once per tensor, before combine. */
-    clade_status (*measure)(clade_merge_tile *whole);
+    size_t min_parents, max_parents; /* that take part in a tensor */
+    clade_base_use base;
+    bool uses_masks;        /* draws random masks: the recipe's seed matters */
+    const char *statistics; /* "fisher", "gram": every parent needs a file of them; NULL: none */
+    unsigned laws;          /* of clade_law, or-ed */
+
+    /* The elements between which a tensor may be cut: 1 (or NULL), the length of a row, or tensor_count. At least 1.
+     * combine_unit: the same for combine alone; NULL: as unit. */
+    size_t (*unit)(const clade_merge_tile *tensor);
+    size_t (*combine_unit)(const clade_merge_tile *tensor);
+    bool merged_in_survey; /* combine looks at the base and the state only; its tiles have no parents (NULL) */
+    /* Bytes of scratch for survey and combine of a tile of tile->n elements; NULL: none. */
+    size_t (*scratch_bytes)(const clade_merge_tile *tile);
+
+    clade_survey_scope survey_scope;
+    unsigned
+        survey_parameters; /* bit k: the survey reads parameter k (site or parent). States are kept by these values */
+    /* Bytes of the state (0: these values need no survey of this tensor) and of a pass's partial state (0: survey_end
+     * needs none). */
+    size_t (*state_bytes)(const clade_merge_tile *tensor);
+    size_t (*partial_bytes)(const clade_merge_tile *tensor, unsigned pass);
+    /* Pass PASS over a tile, adding to PARTIAL, which was cleared before the first tile of a piece (CLADE_MERGE_PIECE
+     * elements or one unit, whichever is more). Pieces may be surveyed on several threads. */
+    clade_status (*survey)(const clade_merge_tile *tile, unsigned pass, void *partial);
+    /* Fold the partial state of a piece into STATE (cleared before the first pass), called in the order of the pieces,
+     * whatever the threads. */
+    clade_status (*survey_merge)(const clade_merge_tile *tensor, unsigned pass, void *state, const void *partial);
+    /* After each pass; *AGAIN (false when called) asks for another one. May be NULL: one pass. */
+    clade_status (*survey_end)(const clade_merge_tile *tensor, unsigned pass, void *state, bool *again);
+
     /* OUT (n) f32; must not overlap the inputs. */
     clade_status (*combine)(const clade_merge_tile *tile, float *out);
+
+    /* Not NULL: the parents are adapters that become one by their factors (clade_adapters_merge in adapter.h); there is
+     * no survey and no combine. */
+    const struct clade_adapter_rule *adapters;
 } clade_method;
+
+/* Elements of a piece of a survey: the grain of threads, and of sums, whose bits depend on it. */
+enum { CLADE_MERGE_PIECE = 1 << 20 };
 
 /* The registry, in the order of `clade list methods`. */
 const clade_method *const *clade_methods(size_t *count);

@@ -20,8 +20,8 @@ static void difference(clade_problems *problems, const char *line)
         problems->count++;
 }
 
-static void compare_tensors(const clade_checkpoint *one, const clade_tensor *expected, const clade_tensor *found,
-                            clade_problems *problems)
+bool clade_family_compare(const clade_checkpoint *one, const clade_tensor *expected, const clade_tensor *found,
+                          clade_problems *problems)
 {
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     const clade_dtype_traits *dtype = clade_dtype_of(found->dtype), *wanted = clade_dtype_of(expected->dtype);
@@ -40,9 +40,11 @@ static void compare_tensors(const clade_checkpoint *one, const clade_tensor *exp
     else if (dtype->integer && found->bytes > 0 && memcmp(found->data, expected->data, found->bytes) != 0)
         clade_text_append(&line,
                           "its integers differ from those of the first checkpoint; integers are copied, not merged");
-    if (line.length > start)
+    bool alike = line.length == start;
+    if (!alike)
         difference(problems, clade_text_get(&line));
     clade_text_free(&line);
+    return alike;
 }
 
 static void missing(const clade_checkpoint *in, const clade_tensor *tensor, const char *what, clade_problems *problems)
@@ -64,7 +66,7 @@ static void compare(const clade_checkpoint *reference, const clade_checkpoint *o
         const clade_tensor *b = j < m ? clade_checkpoint_at(other, j) : NULL;
         int order = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
         if (order == 0)
-            compare_tensors(other, a, b, problems);
+            clade_family_compare(other, a, b, problems);
         else if (order < 0)
             missing(other, a, "is missing", problems);
         else
@@ -112,17 +114,7 @@ static clade_status find_depths(clade_family *family)
     return status;
 }
 
-static clade_status open_all(clade_family *family, const char *base, const char *const *parents)
-{
-    if (base)
-        CLADE_TRY(clade_checkpoint_open(base, &family->base));
-    for (size_t p = 0; p < family->n_parents; p++)
-        CLADE_TRY(clade_checkpoint_open(parents[p], &family->parents[p]));
-    CLADE_TRY(check_alike(family));
-    return find_depths(family);
-}
-
-clade_status clade_family_open(const char *base, const char *const *parents, size_t n_parents, clade_family **family)
+static clade_status new_family(size_t n_parents, clade_family **family)
 {
     *family = NULL;
     if (n_parents < 1 || n_parents > CLADE_MAX_PARENTS)
@@ -132,15 +124,115 @@ clade_status clade_family_open(const char *base, const char *const *parents, siz
         return clade_fail_memory(sizeof *made, "a family of checkpoints");
     made->n_parents = n_parents;
     made->parents = clade_calloc(n_parents, sizeof(clade_checkpoint *));
-    clade_status status = made->parents
-                              ? open_all(made, base, parents)
-                              : clade_fail_memory(n_parents * sizeof(clade_checkpoint *), "a family of checkpoints");
-    if (status != CLADE_OK) {
+    made->adapters = clade_calloc(n_parents, sizeof(clade_adapter *));
+    made->statistics = clade_calloc(n_parents, sizeof(clade_checkpoint *));
+    if (!made->parents || !made->adapters || !made->statistics) {
         clade_family_close(made);
-        return status;
+        return clade_fail_memory(n_parents * sizeof(clade_checkpoint *), "a family of checkpoints");
     }
     *family = made;
     return CLADE_OK;
+}
+
+/* The model and the adapter of a parent. A path that is an adapter's folder is an adapter on the base. */
+static clade_status open_parent(clade_family *family, const char *name, const char *path, const char *adapter, size_t p)
+{
+    if (path && !adapter && clade_adapter_is(path)) {
+        adapter = path;
+        path = NULL;
+    }
+    if (!path && !family->base)
+        return clade_fail(CLADE_ECONFIG, "parent %s: is an adapter, expected a base or a path for the model it is for",
+                          name);
+    if (path)
+        CLADE_TRY(clade_checkpoint_open(path, &family->parents[p]));
+    else
+        family->parents[p] = family->base;
+    if (!adapter)
+        return CLADE_OK;
+    CLADE_TRY(clade_adapter_open(adapter, &family->adapters[p]));
+    clade_problems problems = {0};
+    clade_adapter_check(family->adapters[p], family->parents[p], &problems);
+    return clade_problems_end(&problems, CLADE_EINCOMPATIBLE);
+}
+
+static clade_status open_models(clade_family *family, const char *base, const char *const *parents)
+{
+    if (base)
+        CLADE_TRY(clade_checkpoint_open(base, &family->base));
+    for (size_t p = 0; p < family->n_parents; p++)
+        CLADE_TRY(open_parent(family, parents[p], parents[p], NULL, p));
+    CLADE_TRY(check_alike(family));
+    family->alike = true;
+    return find_depths(family);
+}
+
+static clade_status finish_open(clade_family *made, clade_status status, clade_family **family)
+{
+    *family = NULL;
+    if (status == CLADE_OK)
+        *family = made;
+    else
+        clade_family_close(made);
+    return status;
+}
+
+clade_status clade_family_open(const char *base, const char *const *parents, size_t n_parents, clade_family **family)
+{
+    clade_family *made;
+    CLADE_TRY(new_family(n_parents, &made));
+    return finish_open(made, open_models(made, base, parents), family);
+}
+
+/* ---- everything that a recipe names ---- */
+
+static clade_status open_statistics(clade_family *family, const clade_recipe *recipe)
+{
+    for (size_t p = 0; p < recipe->n_parents && recipe->method->statistics; p++) {
+        const char *path = recipe->parents[p].statistics.path;
+        if (!path)
+            return clade_fail(CLADE_ECONFIG, "parent %s: found no \"statistics\", %s expects a file of %s",
+                              recipe->parents[p].name, recipe->method->name, recipe->method->statistics);
+        CLADE_TRY(clade_checkpoint_open(path, &family->statistics[p]));
+    }
+    return CLADE_OK;
+}
+
+static clade_status open_recipe(clade_family *family, const clade_recipe *recipe)
+{
+    if (recipe->base)
+        CLADE_TRY(clade_checkpoint_open(recipe->base->path, &family->base));
+    for (size_t p = 0; p < recipe->n_parents; p++)
+        CLADE_TRY(
+            open_parent(family, recipe->parents[p].name, recipe->parents[p].path, recipe->parents[p].adapter.path, p));
+    CLADE_TRY(open_statistics(family, recipe));
+    const clade_checkpoint *models[CLADE_MAX_PARENTS + 1];
+    for (size_t s = 0; s <= family->n_parents; s++)
+        models[s] = clade_family_source(family, s);
+    return clade_vocabulary_new(recipe, models, &family->vocabulary);
+}
+
+clade_status clade_family_open_recipe(const clade_recipe *recipe, clade_family **family)
+{
+    clade_family *made;
+    CLADE_TRY(new_family(recipe->n_parents, &made));
+    return finish_open(made, open_recipe(made, recipe), family);
+}
+
+clade_status clade_family_open_adapted(const char *base, clade_adapter *adapter, clade_family **family)
+{
+    clade_family *made;
+    *family = NULL;
+    clade_status status = new_family(1, &made);
+    if (status != CLADE_OK) {
+        clade_adapter_close(adapter);
+        return status;
+    }
+    made->adapters[0] = adapter;
+    status = clade_checkpoint_open(base, &made->base);
+    made->parents[0] = made->base;
+    made->alike = true;
+    return finish_open(made, status, family);
 }
 
 void clade_family_close(clade_family *family)
@@ -148,14 +240,27 @@ void clade_family_close(clade_family *family)
     if (!family)
         return;
     for (size_t p = 0; family->parents && p < family->n_parents; p++)
-        clade_checkpoint_close(family->parents[p]);
+        if (family->parents[p] != family->base)
+            clade_checkpoint_close(family->parents[p]);
+    for (size_t p = 0; family->adapters && p < family->n_parents; p++)
+        clade_adapter_close(family->adapters[p]);
+    for (size_t p = 0; family->statistics && p < family->n_parents; p++)
+        clade_checkpoint_close(family->statistics[p]);
     clade_checkpoint_close(family->base);
+    clade_vocabulary_free(family->vocabulary);
     clade_free(family->parents);
+    clade_free(family->adapters);
+    clade_free(family->statistics);
     clade_free(family->depths);
     clade_free(family);
 }
 
 /* ---- looking in ---- */
+
+clade_checkpoint *clade_family_source(const clade_family *family, size_t source)
+{
+    return source < family->n_parents ? family->parents[source] : family->base;
+}
 
 clade_checkpoint *clade_family_base(const clade_family *family)
 {
@@ -217,6 +322,11 @@ clade_status clade_family_check_finite(const clade_family *family)
     return CLADE_OK;
 }
 
+static clade_status stamp_file(clade_recipe_file *file, clade_checkpoint *checkpoint)
+{
+    return checkpoint ? clade_checkpoint_hash(checkpoint, file->hash) : CLADE_OK;
+}
+
 clade_status clade_family_stamp(const clade_family *family, clade_recipe *recipe)
 {
     if (recipe->n_parents != family->n_parents || (recipe->base && !family->base))
@@ -224,7 +334,13 @@ clade_status clade_family_stamp(const clade_family *family, clade_recipe *recipe
                           recipe->base ? " and a base" : "", family->n_parents, family->base ? " and a base" : "");
     if (recipe->base)
         CLADE_TRY(clade_checkpoint_hash(family->base, recipe->base->hash));
-    for (size_t p = 0; p < family->n_parents; p++)
-        CLADE_TRY(clade_checkpoint_hash(family->parents[p], recipe->parents[p].hash));
+    for (size_t p = 0; p < family->n_parents; p++) {
+        clade_recipe_parent *parent = &recipe->parents[p];
+        if (family->parents[p] != family->base)
+            CLADE_TRY(clade_checkpoint_hash(family->parents[p], parent->hash));
+        if (family->adapters[p])
+            clade_adapter_hash(family->adapters[p], parent->adapter.path ? parent->adapter.hash : parent->hash);
+        CLADE_TRY(stamp_file(&parent->statistics, family->statistics[p]));
+    }
     return CLADE_OK;
 }

@@ -1,8 +1,6 @@
-/* The recipe as a value: room for it, what it must satisfy, and which rule holds for a tensor. */
+/* The recipe as a value: room for it, and which rule holds for a tensor. */
 #include "clade/recipe.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "clade/alloc.h"
@@ -12,6 +10,35 @@ void clade_recipe_parent_fini(clade_recipe_parent *parent)
 {
     clade_free(parent->name);
     clade_free(parent->path);
+    clade_free(parent->adapter.path);
+    clade_free(parent->statistics.path);
+}
+
+static void rule_fini(clade_rule *rule)
+{
+    for (size_t i = 0; rule->patterns && i < rule->n_patterns; i++)
+        clade_free(rule->patterns[i]);
+    clade_free(rule->patterns);
+    clade_free(rule->only);
+    clade_free(rule->site);
+    clade_free(rule->parent);
+}
+
+static void stack_fini(clade_recipe_stack *stack)
+{
+    for (size_t i = 0; stack->slices && i < stack->n_slices; i++)
+        clade_free(stack->slices[i].first);
+    clade_free(stack->slices);
+    clade_free(stack->blocks);
+}
+
+static void vocabulary_fini(clade_recipe_vocabulary *vocabulary)
+{
+    for (size_t i = 0; vocabulary->tokens && i < vocabulary->n_tokens; i++) {
+        clade_free(vocabulary->tokens[i].token);
+        clade_free(vocabulary->tokens[i].like);
+    }
+    clade_free(vocabulary->tokens);
 }
 
 void clade_recipe_free(clade_recipe *recipe)
@@ -23,16 +50,15 @@ void clade_recipe_free(clade_recipe *recipe)
     clade_free(recipe->base);
     for (size_t p = 0; recipe->parents && p < recipe->n_parents; p++)
         clade_recipe_parent_fini(&recipe->parents[p]);
-    for (size_t r = 0; recipe->rules && r < recipe->n_rules; r++) {
-        clade_rule *rule = &recipe->rules[r];
-        for (size_t i = 0; rule->patterns && i < rule->n_patterns; i++)
-            clade_free(rule->patterns[i]);
-        clade_free(rule->patterns);
-        clade_free(rule->site);
-        clade_free(rule->parent);
-    }
+    for (size_t r = 0; recipe->rules && r < recipe->n_rules; r++)
+        rule_fini(&recipe->rules[r]);
+    for (size_t s = 0; recipe->stacks && s < recipe->n_stacks; s++)
+        stack_fini(&recipe->stacks[s]);
+    vocabulary_fini(&recipe->vocabulary);
     clade_free(recipe->parents);
     clade_free(recipe->rules);
+    clade_free(recipe->stacks);
+    clade_free(recipe->chat_template);
     clade_free(recipe);
 }
 
@@ -63,6 +89,7 @@ clade_status clade_recipe_new(const clade_method *method, size_t n_parents, size
     made->method = method;
     made->n_parents = n_parents;
     made->n_rules = n_rules;
+    made->files_from = SIZE_MAX;
     made->parents = clade_calloc(n_parents, sizeof *made->parents);
     made->rules = clade_calloc(n_rules, sizeof *made->rules);
     clade_status status = CLADE_OK;
@@ -78,128 +105,27 @@ clade_status clade_recipe_new(const clade_method *method, size_t n_parents, size
     return CLADE_OK;
 }
 
-/* ---- what must hold ---- */
-
-/* Where a check is: "WHERE: rule 2: ". The list is cut after MOST_PROBLEMS, so that a bad recipe of many rules stays
- * readable. */
-enum { MOST_PROBLEMS = 40 };
-
-typedef struct checker {
-    const clade_recipe *recipe;
-    const char *where;
-    clade_problems *problems;
-} checker;
-
-static void check_parent(const checker *self, const char *what, const clade_recipe_parent *parent)
+bool clade_recipe_stack_init(const clade_recipe *recipe, clade_recipe_stack *stack, size_t n_slices)
 {
-    if (!parent->name || parent->name[0] == '\0')
-        clade_problem(self->problems, "%s: %s has no name", self->where, what);
-    if (!parent->path || parent->path[0] == '\0')
-        clade_problem(self->problems, "%s: %s has no path", self->where, what);
-}
-
-static void check_parents(const checker *self)
-{
-    const clade_recipe *recipe = self->recipe;
-    const clade_method *method = recipe->method;
-    size_t n = recipe->n_parents;
-    if (n < method->min_parents || n > method->max_parents)
-        clade_problem(self->problems, "%s: found %zu parents, %s expects %zu to %zu", self->where, n, method->name,
-                      method->min_parents, method->max_parents);
-    if (method->needs_base && !recipe->base)
-        clade_problem(self->problems, "%s: found no base, %s expects one", self->where, method->name);
-    if (recipe->base)
-        check_parent(self, "the base", recipe->base);
-    for (size_t p = 0; p < n; p++) {
-        char what[40];
-        snprintf(what, sizeof what, "parent %zu", p);
-        check_parent(self, what, &recipe->parents[p]);
-        for (size_t q = 0; q < p && recipe->parents[p].name; q++)
-            if (recipe->parents[q].name && strcmp(recipe->parents[p].name, recipe->parents[q].name) == 0)
-                clade_problem(self->problems, "%s: two parents are named \"%s\"", self->where, recipe->parents[p].name);
+    stack->slices = clade_calloc(n_slices, sizeof *stack->slices);
+    stack->n_slices = stack->slices ? n_slices : 0;
+    for (size_t i = 0; i < stack->n_slices; i++) {
+        int *first = clade_malloc((recipe->n_parents + 1) * sizeof *first);
+        stack->slices[i].first = first;
+        if (!first)
+            return false;
+        for (size_t p = 0; p <= recipe->n_parents; p++)
+            first[p] = -1;
     }
+    return stack->slices != NULL;
 }
 
-bool clade_parameter_allows(const clade_parameter *parameter, double value)
+size_t clade_rule_parents(const clade_recipe *recipe, const clade_rule *rule)
 {
-    return isfinite(value) && value >= parameter->low && value <= parameter->high &&
-           (parameter->kind == CLADE_REAL || value == floor(value));
-}
-
-void clade_parameter_expected(const clade_parameter *parameter, clade_text *text)
-{
-    clade_text_append(text, parameter->kind == CLADE_REAL      ? "a number"
-                            : parameter->kind == CLADE_BOOLEAN ? "true or false"
-                                                               : "an integer");
-    if (parameter->kind == CLADE_BOOLEAN)
-        return;
-    if (isfinite(parameter->low))
-        clade_text_append(text, " from %g", parameter->low);
-    if (isfinite(parameter->high))
-        clade_text_append(text, " to %g", parameter->high);
-}
-
-static void check_value(const checker *self, size_t rule, size_t k, const char *parent, double value)
-{
-    const clade_parameter *parameter = &self->recipe->method->parameters[k];
-    if (clade_parameter_allows(parameter, value))
-        return;
-    clade_text text = {0};
-    clade_parameter_expected(parameter, &text);
-    const char *of = parent ? " of " : "";
-    if (isnan(value))
-        clade_problem(self->problems, "%s: rule %zu: %s%s%s is not given, expected %s", self->where, rule,
-                      parameter->name, of, parent ? parent : "", clade_text_get(&text));
-    else
-        clade_problem(self->problems, "%s: rule %zu: %s%s%s: found %g, expected %s", self->where, rule, parameter->name,
-                      of, parent ? parent : "", value, clade_text_get(&text));
-    clade_text_free(&text);
-}
-
-static void check_rule(const checker *self, size_t r)
-{
-    const clade_recipe *recipe = self->recipe;
-    const clade_rule *rule = &recipe->rules[r];
-    size_t n = recipe->method->n_parameters;
-    if (rule->n_patterns == 0)
-        clade_problem(self->problems, "%s: rule %zu: found no tensor patterns, expected one or more", self->where, r);
-    for (size_t k = 0; k < n; k++) {
-        const clade_parameter *parameter = &recipe->method->parameters[k];
-        for (size_t p = 0; p < recipe->n_parents && parameter->scope == CLADE_PER_PARENT; p++)
-            check_value(self, r, k, recipe->parents[p].name, rule->parent[p * n + k]);
-        if (parameter->scope != CLADE_PER_PARENT)
-            check_value(self, r, k, NULL, rule->site[k]);
-        if (parameter->scope == CLADE_PER_RECIPE && rule->site[k] != recipe->rules[0].site[k])
-            clade_problem(self->problems,
-                          "%s: rule %zu: %s: found %g, expected %g as in rule 0: it has one value per recipe",
-                          self->where, r, parameter->name, rule->site[k], recipe->rules[0].site[k]);
-    }
-}
-
-static void check_dtype(const checker *self, const char *what, clade_dtype dtype)
-{
-    if (!clade_dtype_of(dtype)->mergeable)
-        clade_problem(self->problems, "%s: %s: found %s, expected float32, float16, bfloat16 or float64", self->where,
-                      what, clade_dtype_of(dtype)->name);
-}
-
-void clade_recipe_check(const clade_recipe *recipe, const char *where, clade_problems *problems)
-{
-    checker self = {recipe, where, problems};
-    check_parents(&self);
-    if (recipe->has_dtype)
-        check_dtype(&self, "dtype", recipe->dtype);
-    if (recipe->has_out_dtype)
-        check_dtype(&self, "out_dtype", recipe->out_dtype);
-    if (recipe->n_rules == 0)
-        clade_problem(problems, "%s: found no rules, expected one or more", where);
-    for (size_t r = 0; r < recipe->n_rules; r++) {
-        if (problems->count > MOST_PROBLEMS) {
-            clade_problem(problems, "%s: rules %zu to %zu were not checked", where, r, recipe->n_rules - 1);
-            return;
-        }
-        check_rule(&self, r);
-    }
+    size_t count = 0;
+    for (size_t p = 0; p < recipe->n_parents; p++)
+        count += !rule->only || rule->only[p];
+    return count;
 }
 
 /* ---- which rule ---- */

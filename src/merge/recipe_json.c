@@ -1,20 +1,13 @@
-/* Recipes as JSON: the form of recipe.h, read strictly and written with every value, and the identity made of it. */
-#include <math.h>
+/* Recipes from JSON: the form of recipe.h, read strictly; all problems of a file at once. */
 #include <string.h>
 
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "merge/recipe_parts.h"
 
-/* ---- reading ---- */
+typedef clade_recipe_reader reader;
 
-typedef struct reader {
-    clade_problems *problems;
-    clade_recipe *recipe; /* being filled */
-    clade_status status;  /* not CLADE_OK: out of memory */
-} reader;
-
-static void no_memory(reader *self, const char *what)
+void clade_recipe_no_memory(reader *self, const char *what)
 {
     self->status = clade_fail_memory(sizeof(void *), what);
 }
@@ -27,32 +20,44 @@ static char *opened_path(reader *self, const clade_json_at *at)
         return NULL;
     char *joined = clade_path_beside(clade_json_file(at->document), path);
     if (!joined)
-        no_memory(self, "a path of a recipe");
+        clade_recipe_no_memory(self, "a path of a recipe");
     return joined;
 }
 
-static char *copied(reader *self, const clade_json_at *at)
+char *clade_recipe_copied(reader *self, const clade_json_at *at)
 {
     const char *text = NULL;
     if (!clade_json_string(at, self->problems, &text))
         return NULL;
     char *copy = clade_strdup(text);
     if (!copy)
-        no_memory(self, "a text of a recipe");
+        clade_recipe_no_memory(self, "a text of a recipe");
     return copy;
+}
+
+/* A parent is a model, an adapter on a model, or an adapter on the base. */
+static void read_parent(reader *self, const clade_json_at *at, clade_recipe_parent *parent)
+{
+    static const char *const known[] = {"name", "path", "adapter", "statistics"};
+    clade_json_at name = clade_json_member(at, "name"), path = clade_json_member(at, "path"),
+                  adapter = clade_json_member(at, "adapter"), statistics = clade_json_member(at, "statistics");
+    bool adapted = clade_json_kind_of(&adapter) != CLADE_JSON_ABSENT;
+    clade_json_only(at, self->problems, known, sizeof known / sizeof known[0]);
+    parent->name = clade_recipe_copied(self, &name);
+    if (!adapted || clade_json_kind_of(&path) != CLADE_JSON_ABSENT)
+        parent->path = opened_path(self, &path);
+    if (adapted)
+        parent->adapter.path = opened_path(self, &adapter);
+    if (clade_json_kind_of(&statistics) != CLADE_JSON_ABSENT)
+        parent->statistics.path = opened_path(self, &statistics);
 }
 
 static void read_parents(reader *self, const clade_json_at *at)
 {
-    static const char *const known[] = {"name", "path"};
     for (size_t p = 0; p < self->recipe->n_parents && self->status == CLADE_OK; p++) {
         clade_json_at parent = clade_json_item(at, p);
-        if (!clade_json_is(&parent, self->problems, CLADE_JSON_OBJECT))
-            continue;
-        clade_json_at name = clade_json_member(&parent, "name"), path = clade_json_member(&parent, "path");
-        clade_json_only(&parent, self->problems, known, 2);
-        self->recipe->parents[p].name = copied(self, &name);
-        self->recipe->parents[p].path = opened_path(self, &path);
+        if (clade_json_is(&parent, self->problems, CLADE_JSON_OBJECT))
+            read_parent(self, &parent, &self->recipe->parents[p]);
     }
 }
 
@@ -65,7 +70,7 @@ static void read_base(reader *self, const clade_json_at *root)
     if (self->recipe->base)
         self->recipe->base->name = clade_strdup("base");
     if (!self->recipe->base || !self->recipe->base->name)
-        no_memory(self, "the base of a recipe");
+        clade_recipe_no_memory(self, "the base of a recipe");
     else
         self->recipe->base->path = opened_path(self, &at);
 }
@@ -82,9 +87,31 @@ static bool read_dtype(reader *self, const clade_json_at *root, const char *key,
     return false;
 }
 
+static void read_choice(reader *self, const clade_json_at *at, const clade_parameter *parameter, double *out)
+{
+    const char *name = NULL;
+    size_t count = clade_parameter_choices(parameter), i = 0;
+    if (!clade_json_string(at, self->problems, &name))
+        return;
+    while (i < count && strcmp(parameter->choices[i], name) != 0)
+        i++;
+    if (i < count) {
+        *out = (double)i;
+        return;
+    }
+    clade_text hint = {0};
+    clade_append_suggestion(&hint, name, parameter->choices, count);
+    clade_json_problem(at, self->problems, "found \"%.60s\"%s", name, clade_text_get(&hint));
+    clade_text_free(&hint);
+}
+
 static void read_value(reader *self, const clade_json_at *at, const clade_parameter *parameter, double *out)
 {
     bool truth = false;
+    if (parameter->kind == CLADE_CHOICE) {
+        read_choice(self, at, parameter, out);
+        return;
+    }
     if (parameter->kind == CLADE_BOOLEAN) {
         if (clade_json_bool(at, self->problems, &truth))
             *out = truth ? 1 : 0;
@@ -126,19 +153,50 @@ static void read_patterns(reader *self, const clade_json_at *at, clade_rule *rul
     size_t n = clade_json_size(at);
     rule->patterns = clade_calloc(n, sizeof *rule->patterns);
     if (!rule->patterns) {
-        no_memory(self, "the patterns of a rule");
+        clade_recipe_no_memory(self, "the patterns of a rule");
         return;
     }
     rule->n_patterns = n;
     for (size_t i = 0; i < n && self->status == CLADE_OK; i++) {
         clade_json_at item = clade_json_item(at, i);
-        rule->patterns[i] = copied(self, &item);
+        rule->patterns[i] = clade_recipe_copied(self, &item);
+    }
+}
+
+/* Who takes part in a rule. Names are those of the parents; the values of a parent that takes no part are refused, as
+ * they would mean nothing. */
+static void read_only(reader *self, const clade_json_at *at, const char *const *names, size_t n_names, clade_rule *rule)
+{
+    const clade_recipe *recipe = self->recipe;
+    if (clade_json_kind_of(at) == CLADE_JSON_ABSENT || !clade_json_is(at, self->problems, CLADE_JSON_ARRAY))
+        return;
+    rule->only = clade_calloc(recipe->n_parents, sizeof *rule->only);
+    if (!rule->only) {
+        clade_recipe_no_memory(self, "the parents of a rule");
+        return;
+    }
+    for (size_t i = 0; i < clade_json_size(at) && self->problems->count <= CLADE_MOST_PROBLEMS; i++) {
+        clade_json_at item = clade_json_item(at, i);
+        const char *name = NULL;
+        size_t p = 0;
+        if (!clade_json_string(&item, self->problems, &name))
+            continue;
+        while (p < recipe->n_parents && (!recipe->parents[p].name || strcmp(recipe->parents[p].name, name) != 0))
+            p++;
+        if (p < recipe->n_parents) {
+            rule->only[p] = true;
+            continue;
+        }
+        clade_text hint = {0};
+        clade_append_suggestion(&hint, name, names, n_names);
+        clade_json_problem(&item, self->problems, "no parent is named \"%.60s\"%s", name, clade_text_get(&hint));
+        clade_text_free(&hint);
     }
 }
 
 static void read_rule(reader *self, const clade_json_at *at, clade_rule *rule)
 {
-    static const char *const known[] = {"tensors", "parameters", "parents"};
+    static const char *const known[] = {"tensors", "only", "parameters", "parents"};
     const clade_recipe *recipe = self->recipe;
     const char *names[CLADE_MAX_PARENTS];
     size_t n_names = 0;
@@ -146,20 +204,25 @@ static void read_rule(reader *self, const clade_json_at *at, clade_rule *rule)
         return;
     clade_json_only(at, self->problems, known, sizeof known / sizeof known[0]);
     clade_json_at tensors = clade_json_member(at, "tensors"), parameters = clade_json_member(at, "parameters"),
-                  parents = clade_json_member(at, "parents");
+                  parents = clade_json_member(at, "parents"), only = clade_json_member(at, "only");
+    for (size_t p = 0; p < recipe->n_parents; p++)
+        if (recipe->parents[p].name)
+            names[n_names++] = recipe->parents[p].name;
     read_patterns(self, &tensors, rule);
+    read_only(self, &only, names, n_names, rule);
     read_values(self, &parameters, CLADE_PER_SITE, rule->site);
     if (clade_json_kind_of(&parents) == CLADE_JSON_ABSENT ||
         !clade_json_is(&parents, self->problems, CLADE_JSON_OBJECT))
         return;
+    clade_json_only(&parents, self->problems, names, n_names);
     for (size_t p = 0; p < recipe->n_parents; p++) {
         if (!recipe->parents[p].name)
             continue;
         clade_json_at values = clade_json_member(&parents, recipe->parents[p].name);
-        names[n_names++] = recipe->parents[p].name;
         read_values(self, &values, CLADE_PER_PARENT, rule->parent + p * recipe->method->n_parameters);
+        if (rule->only && !rule->only[p] && clade_json_kind_of(&values) != CLADE_JSON_ABSENT)
+            clade_json_problem(&values, self->problems, "\"only\" leaves this parent out; expected no values for it");
     }
-    clade_json_only(&parents, self->problems, names, n_names);
 }
 
 /* The values of scope recipe, the same in every rule. */
@@ -189,6 +252,7 @@ static void read_fields(reader *self, const clade_json_at *root, const clade_jso
     recipe->has_out_dtype = read_dtype(self, root, "out_dtype", &recipe->out_dtype);
     read_base(self, root);
     read_parents(self, parents);
+    clade_recipe_read_extras(self, root);
     read_shared(self, root);
     for (size_t r = 0; r < recipe->n_rules && self->status == CLADE_OK; r++) {
         clade_json_at rule = clade_json_item(rules, r);
@@ -221,8 +285,9 @@ static bool has_length(const clade_json_at *at, size_t most, clade_problems *pro
 
 clade_status clade_recipe_parse(const clade_json_at *at, clade_problems *problems, clade_recipe **recipe)
 {
-    static const char *const known[] = {"clade_recipe", "method",    "seed",       "base", "parents",
-                                        "dtype",        "out_dtype", "parameters", "rules"};
+    static const char *const known[] = {"clade_recipe", "method",     "seed",          "base",      "parents",
+                                        "dtype",        "out_dtype",  "parameters",    "rules",     "stacks",
+                                        "missing",      "vocabulary", "chat_template", "files_from"};
     size_t before = problems->count;
     int64_t version;
     *recipe = NULL;
@@ -261,103 +326,5 @@ clade_status clade_recipe_read(const char *path, clade_recipe **recipe)
     else
         clade_text_free(&problems.text);
     clade_json_free(document);
-    return status;
-}
-
-/* ---- writing ---- */
-
-/* What stands for the place of a model: its path, or its content hash in the identity. */
-static const char *place_of(const clade_recipe_parent *parent, bool identity)
-{
-    return identity ? parent->hash : parent->path;
-}
-
-static void write_values(clade_json_writer *writer, const clade_method *method, clade_parameter_scope scope,
-                         const double *values)
-{
-    for (size_t k = 0; k < method->n_parameters; k++) {
-        const clade_parameter *parameter = &method->parameters[k];
-        if (parameter->scope == scope && parameter->kind == CLADE_BOOLEAN)
-            clade_json_put_bool(writer, parameter->name, values[k] != 0);
-        else if (parameter->scope == scope) /* -0 would make equal recipes look different */
-            clade_json_put_number(writer, parameter->name, values[k] + 0.0);
-    }
-}
-
-static void write_rule(clade_json_writer *writer, const clade_recipe *recipe, const clade_rule *rule)
-{
-    const clade_method *method = recipe->method;
-    clade_json_begin_object(writer, NULL);
-    clade_json_begin_array(writer, "tensors");
-    for (size_t i = 0; i < rule->n_patterns; i++)
-        clade_json_put_string(writer, NULL, rule->patterns[i]);
-    clade_json_end_array(writer);
-    clade_json_begin_object(writer, "parameters");
-    write_values(writer, method, CLADE_PER_SITE, rule->site);
-    clade_json_end_object(writer);
-    clade_json_begin_object(writer, "parents");
-    for (size_t p = 0; p < recipe->n_parents; p++) {
-        clade_json_begin_object(writer, recipe->parents[p].name);
-        write_values(writer, method, CLADE_PER_PARENT, rule->parent + p * method->n_parameters);
-        clade_json_end_object(writer);
-    }
-    clade_json_end_object(writer);
-    clade_json_end_object(writer);
-}
-
-static void write_recipe(const clade_recipe *recipe, bool pretty, bool identity, clade_text *text)
-{
-    clade_json_writer to = clade_json_writer_to(text, pretty), *writer = &to;
-    clade_json_begin_object(writer, NULL);
-    clade_json_put_integer(writer, "clade_recipe", 1);
-    clade_json_put_string(writer, "method", recipe->method->name);
-    clade_json_put_u64(writer, "seed", recipe->method->uses_masks ? recipe->seed : 0);
-    if (recipe->base)
-        clade_json_put_string(writer, "base", place_of(recipe->base, identity));
-    clade_json_begin_array(writer, "parents");
-    for (size_t p = 0; p < recipe->n_parents; p++) {
-        clade_json_begin_object(writer, NULL);
-        clade_json_put_string(writer, "name", recipe->parents[p].name);
-        clade_json_put_string(writer, "path", place_of(&recipe->parents[p], identity));
-        clade_json_end_object(writer);
-    }
-    clade_json_end_array(writer);
-    if (recipe->has_dtype)
-        clade_json_put_string(writer, "dtype", clade_dtype_of(recipe->dtype)->torch_name);
-    if (recipe->has_out_dtype)
-        clade_json_put_string(writer, "out_dtype", clade_dtype_of(recipe->out_dtype)->torch_name);
-    clade_json_begin_object(writer, "parameters");
-    if (recipe->n_rules > 0)
-        write_values(writer, recipe->method, CLADE_PER_RECIPE, recipe->rules[0].site);
-    clade_json_end_object(writer);
-    clade_json_begin_array(writer, "rules");
-    for (size_t r = 0; r < recipe->n_rules; r++)
-        write_rule(writer, recipe, &recipe->rules[r]);
-    clade_json_end_array(writer);
-    clade_json_end_object(writer);
-}
-
-void clade_recipe_print(const clade_recipe *recipe, bool pretty, clade_text *text)
-{
-    write_recipe(recipe, pretty, false, text);
-}
-
-clade_status clade_recipe_hash(const clade_recipe *recipe, char hex[CLADE_SHA256_HEX])
-{
-    if (recipe->base && recipe->base->hash[0] == '\0')
-        return clade_fail(CLADE_EINTERNAL, "the hash of the base is not set; clade_family_stamp comes first");
-    for (size_t p = 0; p < recipe->n_parents; p++)
-        if (recipe->parents[p].hash[0] == '\0')
-            return clade_fail(CLADE_EINTERNAL, "the hash of parent %zu is not set; clade_family_stamp comes first", p);
-    clade_text text = {0};
-    write_recipe(recipe, false, true, &text);
-    clade_status status = clade_text_status(&text);
-    if (status == CLADE_OK) {
-        clade_sha256 hash;
-        clade_sha256_init(&hash);
-        clade_sha256_update(&hash, clade_text_get(&text), text.length);
-        clade_sha256_hex(&hash, hex);
-    }
-    clade_text_free(&text);
     return status;
 }

@@ -4,10 +4,7 @@
 
 #include "clade/merge.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <yaml.h>
 
 #include "clade/alloc.h"
@@ -34,7 +31,8 @@ struct clade_yaml {
     size_t n_anchors, anchors_capacity;
     level levels[CLADE_YAML_MAX_DEPTH];
     size_t depth;
-    const clade_yaml_node *root;
+    const clade_yaml_node *roots[CLADE_YAML_MAX_DOCUMENTS];
+    size_t n_roots;
 };
 
 static clade_status fail_at(const clade_yaml *self, size_t line, const char *what)
@@ -110,6 +108,13 @@ static const clade_yaml_node *find_anchor(const clade_yaml *self, const char *na
     return NULL;
 }
 
+static void forget_anchors(clade_yaml *self)
+{
+    for (size_t i = 0; i < self->n_anchors; i++)
+        clade_free(self->anchors[i].name);
+    self->n_anchors = 0;
+}
+
 /* ---- putting values in their place ---- */
 
 static bool is_merge_key(const clade_yaml_node *key)
@@ -168,7 +173,7 @@ static clade_status put_key(clade_yaml *self, level *top, const clade_yaml_node 
 static clade_status put(clade_yaml *self, const clade_yaml_node *node)
 {
     if (self->depth == 0) {
-        self->root = node;
+        self->roots[self->n_roots++] = node;
         return CLADE_OK;
     }
     level *top = &self->levels[self->depth - 1];
@@ -231,10 +236,9 @@ static clade_status take_event(clade_yaml *self, const yaml_event_t *event)
     const clade_yaml_node *named;
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        return self->root
-                   ? fail_at(self, line,
-                             "found a second document (\"---\"), expected one; mergekit-multi files are not supported")
-                   : CLADE_OK;
+        forget_anchors(self);
+        return self->n_roots < CLADE_YAML_MAX_DOCUMENTS ? CLADE_OK
+                                                        : fail_at(self, line, "found more than 64 documents (\"---\")");
     case YAML_SCALAR_EVENT:
         return take_scalar(self, event, line);
     case YAML_SEQUENCE_START_EVENT:
@@ -256,6 +260,8 @@ static clade_status take_event(clade_yaml *self, const yaml_event_t *event)
     }
 }
 
+static const char no_mapping[] = "found no mapping at the top of the document, expected \"merge_method: ...\"";
+
 static clade_status take_all(clade_yaml *self, yaml_parser_t *parser)
 {
     bool ended = false;
@@ -272,9 +278,10 @@ static clade_status take_all(clade_yaml *self, yaml_parser_t *parser)
         yaml_event_delete(&event);
         CLADE_TRY(status);
     }
-    if (!self->root || self->root->kind != CLADE_YAML_MAPPING)
-        return clade_fail(CLADE_ECONFIG, "%s: found no mapping at the top, expected \"merge_method: ...\"", self->name);
-    return CLADE_OK;
+    for (size_t i = 0; i < self->n_roots; i++)
+        if (self->roots[i]->kind != CLADE_YAML_MAPPING)
+            return fail_at(self, self->roots[i]->line, no_mapping);
+    return self->n_roots > 0 ? CLADE_OK : fail_at(self, 1, no_mapping);
 }
 
 clade_status clade_yaml_parse(const char *text, size_t length, const char *name, clade_yaml **document)
@@ -314,8 +321,7 @@ void clade_yaml_free(clade_yaml *document)
         clade_free(document->nodes[i]->entries);
         clade_free(document->nodes[i]);
     }
-    for (size_t i = 0; i < document->n_anchors; i++)
-        clade_free(document->anchors[i].name);
+    forget_anchors(document);
     for (size_t i = 0; i < document->depth; i++)
         clade_free(document->levels[i].anchor);
     clade_free(document->nodes);
@@ -325,73 +331,14 @@ void clade_yaml_free(clade_yaml *document)
 
 /* ---- looking in ---- */
 
-const clade_yaml_node *clade_yaml_root(const clade_yaml *document)
+size_t clade_yaml_documents(const clade_yaml *document)
 {
-    return document->root;
+    return document->n_roots;
 }
 
-const clade_yaml_node *clade_yaml_get(const clade_yaml_node *node, const char *key)
+const clade_yaml_node *clade_yaml_root(const clade_yaml *document, size_t index)
 {
-    for (size_t i = 0; node && node->kind == CLADE_YAML_MAPPING && i < node->count; i++)
-        if (strcmp(node->entries[i].key->text, key) == 0)
-            return node->entries[i].value;
-    return NULL;
-}
-
-static bool is_one_of(const char *text, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcasecmp(text, words[i]) == 0)
-            return true;
-    return false;
-}
-
-bool clade_yaml_is_null(const clade_yaml_node *node)
-{
-    static const char *const nulls[] = {"", "~", "null"};
-    return !node || (node->kind == CLADE_YAML_SCALAR && node->plain && is_one_of(node->text, nulls, 3));
-}
-
-/* [+-] digits [. digits] [e [+-] digits], with a digit before or after the point: what strtod takes besides is refused.
- */
-static bool is_decimal(const char *text)
-{
-    text += *text == '+' || *text == '-';
-    size_t whole = strspn(text, "0123456789"), fraction = 0;
-    text += whole;
-    if (*text == '.') {
-        fraction = strspn(++text, "0123456789");
-        text += fraction;
-    }
-    if (whole + fraction == 0)
-        return false;
-    if (*text == 'e' || *text == 'E') {
-        text++;
-        text += *text == '+' || *text == '-';
-        size_t exponent = strspn(text, "0123456789");
-        text += exponent;
-        return exponent > 0 && *text == '\0';
-    }
-    return *text == '\0';
-}
-
-bool clade_yaml_number(const clade_yaml_node *node, double *out)
-{
-    static const char *const truths[] = {"true", "yes", "on"}, *const lies[] = {"false", "no", "off"};
-    if (!node || node->kind != CLADE_YAML_SCALAR)
-        return false;
-    bool truth = node->plain && is_one_of(node->text, truths, 3);
-    if (truth || (node->plain && is_one_of(node->text, lies, 3))) {
-        *out = truth ? 1 : 0;
-        return true;
-    }
-    if (!is_decimal(node->text))
-        return false;
-    double value = strtod(node->text, NULL);
-    if (!isfinite(value))
-        return false;
-    *out = value;
-    return true;
+    return document->roots[index];
 }
 
 const char *clade_yaml_version(void)

@@ -1,4 +1,4 @@
-/* A YAML document as a tree: the only file that knows libyaml is yaml_tree.c.
+/* YAML documents as trees: the only file that knows libyaml is yaml_tree.c.
  *
  * Safe on any input: bytes, nodes and depth are capped, duplicate keys are refused, an alias shares the node it names
  * and is never copied, an anchor cannot contain itself. A merge key ("<<") adds the entries of its mappings that are
@@ -11,7 +11,12 @@
 
 #include "clade/status.h"
 
-enum { CLADE_YAML_MAX_BYTES = 1 << 20, CLADE_YAML_MAX_NODES = 1 << 16, CLADE_YAML_MAX_DEPTH = 32 };
+enum {
+    CLADE_YAML_MAX_BYTES = 1 << 20,
+    CLADE_YAML_MAX_NODES = 1 << 16,
+    CLADE_YAML_MAX_DEPTH = 32,
+    CLADE_YAML_MAX_DOCUMENTS = 64
+};
 
 typedef enum clade_yaml_kind { CLADE_YAML_SCALAR, CLADE_YAML_SEQUENCE, CLADE_YAML_MAPPING } clade_yaml_kind;
 
@@ -33,12 +38,13 @@ struct clade_yaml_node {
 
 typedef struct clade_yaml clade_yaml;
 
-/* Parse LENGTH bytes; NAME stands for the file in messages. Exactly one document, whose root is a mapping.
- * CLADE_ECONFIG. */
+/* Parse LENGTH bytes; NAME stands for the file in messages. One document or more ("---"), the root of each a mapping; an
+ * anchor holds in its document. CLADE_ECONFIG. */
 clade_status clade_yaml_parse(const char *text, size_t length, const char *name,
                               clade_yaml **document) CLADE_CHECK_RESULT;
 void clade_yaml_free(clade_yaml *document);
-const clade_yaml_node *clade_yaml_root(const clade_yaml *document);
+size_t clade_yaml_documents(const clade_yaml *document); /* at least 1 */
+const clade_yaml_node *clade_yaml_root(const clade_yaml *document, size_t index);
 
 /* The value of KEY in a mapping; NULL when there is none or NODE is no mapping (or NULL). */
 const clade_yaml_node *clade_yaml_get(const clade_yaml_node *node, const char *key);

@@ -2,11 +2,22 @@
 #include <string.h>
 
 #include "clade/text.h"
-#include "merge/methods.h"
+#include "merge/method/methods.h"
 
 static const clade_method *const methods[] = {
-    &clade_method_linear, &clade_method_slerp,       &clade_method_task_arithmetic,
-    &clade_method_ties,   &clade_method_dare_linear, &clade_method_dare_ties,
+    &clade_method_linear,       &clade_method_slerp,        &clade_method_nuslerp,
+    &clade_method_multislerp,   &clade_method_karcher,      &clade_method_model_stock,
+    &clade_method_nearswap,     &clade_method_arcee_fusion, &clade_method_passthrough,
+    &clade_method_fisher,       &clade_method_metagpt,      &clade_method_task_arithmetic,
+    &clade_method_ties,         &clade_method_dare_linear,  &clade_method_dare_ties,
+    &clade_method_ties_global,  &clade_method_breadcrumbs,  &clade_method_breadcrumbs_ties,
+    &clade_method_della,        &clade_method_della_linear, &clade_method_sce,
+    &clade_method_ram,          &clade_method_ramplus_tl,   &clade_method_magmax,
+    &clade_method_consensus_ta, &clade_method_tall_mask,    &clade_method_emr,
+    &clade_method_pcb,          &clade_method_iso_c,        &clade_method_iso_cts,
+    &clade_method_tsv_m,        &clade_method_knots,        &clade_method_fourier,
+    &clade_method_wudi,         &clade_method_regmean,      &clade_method_lora_cat,
+    &clade_method_lora_linear,  &clade_method_lora_hub,     &clade_method_lora_svd,
 };
 enum { N_METHODS = sizeof methods / sizeof methods[0] };
 

@@ -15,34 +15,33 @@
  * interpolating pair by pair, which depends on the order of the parents. */
 #include <math.h>
 
-#include "clade/kernels.h"
-#include "merge/angle.h"
-#include "merge/methods.h"
+#include "merge/method/angle.h"
+#include "merge/method/gram.h"
+#include "merge/method/methods.h"
+#include "merge/method/sphere.h"
 
 enum { WEIGHT, N_PARAMETERS };
-enum { COEFFICIENT }; /* in measures */
 enum { MOST_STEPS = 100 };
 
 static const double parallel = 0.9995, smallest_norm = 1e-8, smallest_step = 1e-12;
 
-/* name, kind, scope, scale; limits; default range of the gene; default value; help */
+/* name, kind, scope, scale; limits; default range of the gene; default value; help; choices */
 static const clade_parameter parameters[] = {
     [WEIGHT] = {"weight", CLADE_REAL, CLADE_PER_PARENT, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 0, 1, 1,
-                "share of the parent; of two parents, t = w_1 / (w_0 + w_1)"},
+                "share of the parent; of two parents, t = w_1 / (w_0 + w_1)", NULL},
 };
 
 /* G[i][j] = u_i . u_j. A vector without direction counts as orthogonal to all others, as in mergekit's rule. */
-static void gram(const clade_merge_tile *whole, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS])
+static void cosines(size_t n, const double *dots, clade_cosines G)
 {
-    const clade_kernels *kernels = clade_kernels_best();
     double norm[CLADE_MAX_PARENTS];
-    for (size_t i = 0; i < whole->n_parents; i++) {
-        norm[i] = sqrt(kernels->dot(whole->n, whole->parents[i], whole->parents[i]));
+    for (size_t i = 0; i < n; i++) {
+        norm[i] = sqrt(dots[clade_gram_index(i, i)]);
         G[i][i] = 1;
         for (size_t j = 0; j < i; j++) {
             double c = 0;
             if (norm[i] > smallest_norm && norm[j] > smallest_norm)
-                c = kernels->dot(whole->n, whole->parents[i], whole->parents[j]) / norm[i] / norm[j];
+                c = dots[clade_gram_index(i, j)] / norm[i] / norm[j];
             G[i][j] = G[j][i] = fmax(-1, fmin(1, c));
         }
     }
@@ -59,90 +58,28 @@ static void slerp(double c, const double *w, double *a)
     }
 }
 
-/* x' G y */
-static double product(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], const double *x, const double *y)
+/* Where the Karcher mean is not unique (directions that cancel or are opposite) the coefficients are the weights: the
+ * linear branch of two parents. */
+static void karcher(size_t n, clade_cosines G, const double *w, double *a)
 {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++)
-            sum += x[i] * G[i][j] * y[j];
-    return sum;
-}
-
-/* Divide x by its norm; false when it has none. */
-static bool normalise(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], double *x)
-{
-    double norm = sqrt(fmax(0, product(n, G, x, x)));
-    for (size_t i = 0; i < n && norm > smallest_norm; i++)
-        x[i] /= norm;
-    return norm > smallest_norm;
-}
-
-/* The tangent T = sum_i w_i log_m(u_i) at m = sum_i a_i u_i, as coefficients; false when some u_i with weight is
- * opposite to m, where the logarithm has no direction. */
-static bool tangent(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], const double *w, const double *a,
-                    double *T)
-{
-    double along = 0; /* sum_i f_i (u_i . m): what is taken out so that T is orthogonal to m */
-    for (size_t i = 0; i < n; i++) {
-        double c = 0;
-        for (size_t j = 0; j < n; j++)
-            c += G[i][j] * a[j];
-        c = fmax(-1, fmin(1, c));
-        if (w[i] != 0 && c < -parallel)
-            return false;
-        double theta = clade_acos(c), s = clade_sin(theta);
-        T[i] = w[i] * (s > 1e-6 ? theta / s : 1); /* f_i = w_i theta_i / sin theta_i */
-        along += T[i] * c;
-    }
-    for (size_t i = 0; i < n; i++)
-        T[i] -= along * a[i];
-    return true;
-}
-
-/* The Karcher mean by fixed steps along the tangent (Karcher 1977; Afsari 2011 for its uniqueness). Where it is not
- * unique (directions that cancel or are opposite) the coefficients are the weights: the linear branch of two parents.
- */
-static void karcher(size_t n, double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], const double *w, double *a)
-{
-    double T[CLADE_MAX_PARENTS];
+    clade_karcher mean = {.n = n, .w = w, .tolerance = smallest_step, .opposite = -parallel, .most_steps = MOST_STEPS};
     for (size_t i = 0; i < n; i++)
         a[i] = w[i];
-    bool defined = normalise(n, G, a);
-    for (int step = 0; step < MOST_STEPS && defined; step++) {
-        defined = tangent(n, G, w, a, T);
-        double size = defined ? sqrt(fmax(0, product(n, G, T, T))) : 0;
-        if (size < smallest_step)
-            break;
-        /* m <- exp_m(T) = cos|T| m + sin|T| T / |T| */
-        double cosine = clade_sin(size + clade_acos(0)), sine = clade_sin(size);
-        for (size_t i = 0; i < n; i++)
-            a[i] = cosine * a[i] + sine / size * T[i];
-        defined = normalise(n, G, a);
-    }
+    bool defined = clade_sphere_normalise(n, G, smallest_norm, a) && clade_sphere_karcher(&mean, G, a);
     for (size_t i = 0; i < n && !defined; i++)
         a[i] = w[i];
 }
 
-static clade_status measure(clade_merge_tile *whole)
-{
-    double G[CLADE_MAX_PARENTS][CLADE_MAX_PARENTS], w[CLADE_MAX_PARENTS], a[CLADE_MAX_PARENTS];
-    CLADE_TRY(clade_merge_shares(whole, WEIGHT, w));
-    gram(whole, G);
-    if (whole->n_parents == 2)
-        slerp(G[0][1], w, a);
-    else
-        karcher(whole->n_parents, G, w, a);
-    for (size_t p = 0; p < whole->n_parents; p++)
-        whole->measures[p][COEFFICIENT] = a[p];
-    return CLADE_OK;
-}
-
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
-    double a[CLADE_MAX_PARENTS];
-    for (size_t p = 0; p < tile->n_parents; p++)
-        a[p] = tile->measures[p][COEFFICIENT];
+    double w[CLADE_MAX_PARENTS], a[CLADE_MAX_PARENTS];
+    clade_cosines G;
+    CLADE_TRY(clade_merge_shares(tile, WEIGHT, w));
+    cosines(tile->n_parents, tile->state, G);
+    if (tile->n_parents == 2)
+        slerp(G[0][1], w, a);
+    else
+        karcher(tile->n_parents, G, w, a);
     clade_merge_weighted_sum(tile, a, out);
     return CLADE_OK;
 }
@@ -151,13 +88,19 @@ const clade_method clade_method_slerp = {
     .name = "slerp",
     .title = "SLERP (spherical interpolation)",
     .source = "Shoemake 1985; mergekit's rules; Karcher mean of directions for more than two parents",
-    .mergekit = "equal for two parents with t = w_1 / (w_0 + w_1); mergekit has no more than two",
+    .mergekit = "equal for two parents with t = w_1 / (w_0 + w_1), the most that mergekit has; Shoemake's formula is "
+                "for unit vectors, mergekit and this apply it to the weights as they are",
     .formula = "(sin((1-t) theta) v_0 + sin(t theta) v_1) / sin theta",
     .parameters = parameters,
     .n_parameters = N_PARAMETERS,
     .min_parents = 2,
     .max_parents = CLADE_MAX_PARENTS,
-    .symmetric = true,
-    .measure = measure,
+    .base = CLADE_BASE_IGNORED,
+    .laws = CLADE_LAW_SYMMETRIC | CLADE_LAW_EQUAL | CLADE_LAW_WEIGHT_SCALE | CLADE_LAW_EXACT_BITS,
+    .survey_scope = CLADE_SURVEY_TENSOR,
+    .state_bytes = clade_gram_bytes,
+    .partial_bytes = clade_gram_partial_bytes,
+    .survey = clade_gram_survey,
+    .survey_merge = clade_gram_merge,
     .combine = combine,
 };

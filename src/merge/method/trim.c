@@ -1,81 +1,79 @@
-/* Exact-k selection on magnitudes. The bits of a non-negative float order as the number does, so a histogram of the
- * leading bits tells which bucket holds the k-th largest; only that bucket is looked at again with the next bits. A
- * sort would cost a factor log n, a quickselect is worst on the many equal magnitudes of sparse deltas. */
-#include <stdint.h>
-#include <string.h>
+/* Radix selection: a histogram of the leading bits tells which bucket holds the element sought; the next bits are
+ * counted in that bucket only. */
+#include "merge/method/trim.h"
 
-#include "merge/trim.h"
+/* The bits of a magnitude are 8 of exponent and 23 of fraction. */
+static const clade_trim_digit wide[] = {{15, 16}, {0, 15}}, narrow[] = {{20, 11}, {10, 10}, {0, 10}};
+enum { WIDE_FROM = 1 << 21, AT_ONCE = 256 };
 
-typedef struct digit {
-    unsigned shift, bits;
-} digit;
-
-/* Wide digits need fewer passes, narrow ones less zeroing: which is cheaper depends on n. */
-static const digit wide[] = {{20, 11}, {10, 10}, {0, 10}}, narrow[] = {{23, 8}, {15, 8}, {7, 8}, {0, 7}};
-enum { MOST_BUCKETS = 2048, WIDE_FROM = 8192 };
-
-static uint32_t magnitude_bits(float x)
+unsigned clade_trim_digits(uint64_t count, clade_trim_digit digits[CLADE_TRIM_MOST_DIGITS])
 {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits & UINT32_C(0x7fffffff);
+    bool large = count >= WIDE_FROM;
+    memcpy(digits, large ? wide : narrow, large ? sizeof wide : sizeof narrow);
+    return large ? sizeof wide / sizeof wide[0] : sizeof narrow / sizeof narrow[0];
 }
 
-/* Two interleaved histograms, so that neighbours in one bucket need not wait for each other's increment. */
-static void count_digits(size_t n, const float *x, digit d, uint64_t *counts)
+clade_selection clade_selection_begin(uint64_t wanted, bool with_equal)
 {
-    uint64_t other[MOST_BUCKETS];
-    size_t buckets = (size_t)1 << d.bits, i = 0;
-    uint32_t mask = (uint32_t)buckets - 1;
-    memset(counts, 0, buckets * sizeof *counts);
-    memset(other, 0, buckets * sizeof *other);
-    for (; i + 1 < n; i += 2) {
-        counts[magnitude_bits(x[i]) >> d.shift & mask]++;
-        other[magnitude_bits(x[i + 1]) >> d.shift & mask]++;
-    }
-    if (i < n)
-        counts[magnitude_bits(x[i]) >> d.shift & mask]++;
-    for (size_t bucket = 0; bucket < buckets; bucket++)
-        counts[bucket] += other[bucket];
+    return (clade_selection){.cut = {0, wanted > 0 ? UINT64_MAX : 0}, .wanted = wanted, .with_equal = with_equal};
 }
 
-/* The elements of x with VALUE in digit d, in their order, to OUT (which may be x). */
-static size_t take_bucket(size_t n, const float *x, digit d, uint32_t value, float *out)
+void clade_selection_count(const clade_selection *selection, clade_trim_digit digit, size_t n, const uint32_t *keys,
+                           uint32_t *counts)
 {
-    uint32_t mask = (UINT32_C(1) << d.bits) - 1;
-    size_t taken = 0;
-    for (size_t i = 0; i < n; i++) {
-        float element = x[i];
-        out[taken] = element;
-        taken += (magnitude_bits(element) >> d.shift & mask) == value;
+    uint32_t mask = (UINT32_C(1) << digit.bits) - 1, found = selection->cut.key >> digit.shift >> digit.bits;
+    if (digit.shift + digit.bits >= 31) {
+        for (size_t i = 0; i < n; i++)
+            counts[keys[i] >> digit.shift]++;
+        return;
     }
-    return taken;
+    uint32_t
+        taken[AT_ONCE]; /* first the keys that count, without a branch that would be mispredicted at each of them */
+    for (size_t first = 0; first < n; first += AT_ONCE) {
+        size_t m = n - first < AT_ONCE ? n - first : AT_ONCE, n_taken = 0;
+        for (size_t i = 0; i < m; i++) {
+            uint32_t key = keys[first + i];
+            taken[n_taken] = key;
+            n_taken += key >> digit.shift >> digit.bits == found;
+        }
+        for (size_t i = 0; i < n_taken; i++)
+            counts[taken[i] >> digit.shift & mask]++;
+    }
 }
 
-clade_trim clade_trim_cut(size_t n, const float *x, size_t k, float *spare)
+void clade_selection_digit(clade_selection *selection, clade_trim_digit digit, const uint64_t *counts)
 {
-    uint64_t counts[MOST_BUCKETS], equal = 0, wanted = k;
-    const digit *digits = n >= WIDE_FROM ? wide : narrow;
-    const float *candidates = x;
-    size_t n_candidates = n;
-    uint32_t bits = 0;
-    for (size_t pass = 0; pass == 0 || digits[pass - 1].shift != 0; pass++) {
-        digit d = digits[pass];
-        count_digits(n_candidates, candidates, d, counts);
-        uint32_t bucket = (UINT32_C(1) << d.bits) - 1;
-        for (; counts[bucket] < wanted; bucket--)
-            wanted -= counts[bucket];
-        bits |= bucket << d.shift;
-        equal = counts[bucket];
-        n_candidates = take_bucket(n_candidates, candidates, d, bucket, spare);
-        candidates = spare;
+    uint32_t bucket = 0, last = (UINT32_C(1) << digit.bits) - 1;
+    for (; bucket < last && counts[bucket] < selection->wanted; bucket++)
+        selection->wanted -= counts[bucket];
+    selection->cut.key |= bucket << digit.shift;
+    selection->equal = counts[bucket];
+}
+
+bool clade_selection_is_open(const clade_selection *selection)
+{
+    return !selection->with_equal && selection->wanted > 0 && selection->wanted < selection->equal;
+}
+
+void clade_selection_mark(const clade_selection *selection, size_t n, const uint32_t *keys, size_t first,
+                          uint64_t *marks)
+{
+    for (size_t i = 0; i < n; i++)
+        if (keys[i] == selection->cut.key)
+            marks[(first + i) / CLADE_TRIM_MARK_BITS] |= UINT64_C(1) << (first + i) % CLADE_TRIM_MARK_BITS;
+}
+
+void clade_selection_take(clade_selection *selection, uint64_t first, size_t n_words, const uint64_t *marks)
+{
+    for (size_t word = 0; word < n_words && clade_selection_is_open(selection); word++) {
+        uint64_t rest = marks[word], found = (uint64_t)__builtin_popcountll(rest);
+        if (found < selection->wanted) {
+            selection->wanted -= found;
+            continue;
+        }
+        for (; selection->wanted > 1; selection->wanted--)
+            rest &= rest - 1;
+        selection->cut.end = first + word * CLADE_TRIM_MARK_BITS + (uint64_t)__builtin_ctzll(rest) + 1;
+        selection->wanted = 0;
     }
-    clade_trim trim = {.last = n - 1};
-    memcpy(&trim.threshold, &bits, sizeof bits);
-    if (wanted < equal) { /* only WANTED of EQUAL elements at the threshold stay: find the last of them */
-        trim.last = 0;
-        for (uint64_t seen = magnitude_bits(x[0]) == bits; seen < wanted; seen += magnitude_bits(x[trim.last]) == bits)
-            trim.last++;
-    }
-    return trim;
 }

@@ -1,26 +1,25 @@
-/* Weighted sums of whole weights: what linear and slerp end in. */
+/* Weighted sums of whole weights and of differences from the base: what averages and interpolations end in. */
 #include <math.h>
 
-#include "merge/methods.h"
+#include "clade/kernels.h"
+#include "merge/method/methods.h"
 
 void clade_merge_weighted_sum(const clade_merge_tile *tile, const double *coefficients, float *out)
 {
-    double sum[CLADE_MERGE_BLOCK];
-    for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
-        size_t m = tile->n - first < CLADE_MERGE_BLOCK ? tile->n - first : CLADE_MERGE_BLOCK;
-        /* The first product is stored, not added to 0, so that -0 stays -0. */
-        const float *x = tile->parents[0] + first;
-        for (size_t i = 0; i < m; i++)
-            sum[i] = coefficients[0] * (double)x[i];
-        for (size_t p = 1; p < tile->n_parents; p++) {
-            double c = coefficients[p];
-            x = tile->parents[p] + first;
-            for (size_t i = 0; i < m; i++)
-                sum[i] += c * (double)x[i];
-        }
-        for (size_t i = 0; i < m; i++)
-            out[first + i] = (float)sum[i];
-    }
+    clade_kernels_best()->weighted_sum(tile->n, tile->n_parents, tile->parents, coefficients, out);
+}
+
+void clade_merge_weighted_deltas(const clade_merge_tile *tile, const double *coefficients, float *out)
+{
+    clade_kernels_best()->weighted_deltas(tile->n, tile->n_parents, tile->parents, tile->base, coefficients, out);
+}
+
+void clade_merge_interpolate(const clade_merge_tile *tile, const double *coefficients, float *out)
+{
+    if (tile->base)
+        clade_merge_weighted_deltas(tile, coefficients, out);
+    else
+        clade_merge_weighted_sum(tile, coefficients, out);
 }
 
 clade_status clade_merge_shares(const clade_merge_tile *tile, size_t weight, double *shares)

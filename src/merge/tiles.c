@@ -1,0 +1,251 @@
+/* From stored elements to tiles and back. A source is used where it lies when it is F32 already; else it is converted
+ * into a row of the room, and rounded to the recipe's dtype where that has 16 bits. */
+#include "merge/tiles.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "clade/kernels.h"
+#include "merge/family.h"
+
+enum { ROUNDED_AT_ONCE = 2048 };
+
+/* ---- jobs ---- */
+
+static size_t unit_of(size_t (*unit)(const clade_merge_tile *), const clade_merge_tile *tensor)
+{
+    size_t elements = unit ? unit(tensor) : 1;
+    return elements > 0 ? elements : 1;
+}
+
+static const void *first_bytes(const clade_target *target, size_t n_sources)
+{
+    size_t s = 0;
+    while (s + 1 < n_sources && !target->sources[s].tensor)
+        s++;
+    return target->sources[s].tensor ? target->sources[s].tensor->data : NULL;
+}
+
+static uint64_t elements_before(const clade_plan *plan, size_t index)
+{
+    uint64_t count = 0;
+    for (size_t t = 0; t < index && plan->recipe->method->survey_scope == CLADE_SURVEY_RULE; t++)
+        count += plan->targets[t].rule == plan->targets[index].rule ? plan->targets[t].tensor.count : 0;
+    return count;
+}
+
+static clade_status begin_job(const clade_plan *plan, size_t index, clade_tensor_job *job)
+{
+    const clade_recipe *recipe = plan->recipe;
+    const clade_target *target = &plan->targets[index];
+    size_t n = recipe->method->n_parameters, m = target->n_taking_part;
+    *job = (clade_tensor_job){.plan = plan, .target = target, .index = index, .count = target->tensor.count};
+    job->survey_unit = job->combine_unit = 1;
+    if (target->copied) {
+        job->copied_from = first_bytes(target, recipe->n_parents + 1);
+        return CLADE_OK;
+    }
+    job->parent_keys = clade_calloc(m, sizeof *job->parent_keys);
+    job->parent = m < recipe->n_parents ? clade_calloc(m * n, sizeof(double)) : NULL;
+    if (!job->parent_keys || (m < recipe->n_parents && !job->parent))
+        return clade_fail_memory(m * (n + 1) * sizeof(double), "the values of a tensor");
+    for (size_t i = 0; i < m; i++) {
+        size_t p = target->taking_part[i];
+        job->parent_keys[i] = clade_name_key(recipe->parents[p].name);
+        if (job->parent)
+            memcpy(job->parent + i * n, target->rule->parent + p * n, n * sizeof(double));
+    }
+    job->tensor = (clade_merge_tile){
+        .n_parents = m,
+        .tensor_count = job->count,
+        .rank = target->tensor.rank,
+        .shape = target->tensor.shape,
+        .site = target->rule->site,
+        .parent = job->parent ? job->parent : target->rule->parent,
+        .n_parameters = n,
+        .seed = recipe->seed,
+        .tensor_key = clade_name_key(target->tensor.name),
+        .rule_offset = elements_before(plan, index),
+        .parent_keys = job->parent_keys,
+        .statistics = target->statistics,
+    };
+    job->survey_unit = unit_of(recipe->method->unit, &job->tensor);
+    job->combine_unit =
+        unit_of(recipe->method->combine_unit ? recipe->method->combine_unit : recipe->method->unit, &job->tensor);
+    return CLADE_OK;
+}
+
+clade_status clade_tensor_jobs_new(const clade_plan *plan, const size_t *targets, size_t count, clade_tensor_job **jobs)
+{
+    clade_status status = CLADE_OK;
+    *jobs = NULL;
+    clade_tensor_job *made = clade_calloc(count, sizeof *made);
+    if (!made)
+        return clade_fail_memory(count * sizeof *made, "the tensors of a merge");
+    for (size_t j = 0; j < count && status == CLADE_OK; j++)
+        status = begin_job(plan, targets[j], &made[j]);
+    if (status == CLADE_OK)
+        *jobs = made;
+    else
+        clade_tensor_jobs_free(made, count);
+    return status;
+}
+
+void clade_tensor_jobs_free(clade_tensor_job *jobs, size_t count)
+{
+    for (size_t j = 0; jobs && j < count; j++) {
+        clade_free(jobs[j].parent);
+        clade_free(jobs[j].parent_keys);
+    }
+    clade_free(jobs);
+}
+
+void clade_tensor_job_release(const clade_tensor_job *job)
+{
+    const clade_family *family = job->plan->family;
+    for (size_t s = 0; s <= family->n_parents; s++) {
+        const clade_tensor *tensor = job->target->sources[s].tensor;
+        const clade_checkpoint *checkpoint = s < family->n_parents ? family->parents[s] : family->base;
+        if (tensor && checkpoint)
+            clade_checkpoint_release(checkpoint, tensor, 0, tensor->bytes);
+    }
+}
+
+/* ---- sources ---- */
+
+/* Source number I of a tile: a parent that takes part, or the base behind them. */
+static size_t source_of(const clade_tensor_job *job, size_t i)
+{
+    return i < job->target->n_taking_part ? job->target->taking_part[i] : job->plan->recipe->n_parents;
+}
+
+static size_t count_sources(const clade_tensor_job *job)
+{
+    return job->target->n_taking_part + (job->plan->uses_base ? 1 : 0);
+}
+
+static bool rounded(const clade_tensor_job *job, size_t source)
+{
+    const clade_recipe *recipe = job->plan->recipe;
+    return recipe->has_dtype && recipe->dtype != job->target->sources[source].tensor->dtype &&
+           clade_dtype_of(recipe->dtype)->bits == 16;
+}
+
+static bool direct(const clade_tensor_job *job, size_t source)
+{
+    return !rounded(job, source) && clade_source_direct(job->target, source) != NULL;
+}
+
+static void round_to(clade_dtype dtype, size_t n, float *x)
+{
+    uint16_t half[ROUNDED_AT_ONCE];
+    for (size_t done = 0; done < n; done += ROUNDED_AT_ONCE) {
+        size_t m = n - done < ROUNDED_AT_ONCE ? n - done : ROUNDED_AT_ONCE;
+        clade_narrow(dtype, x + done, m, half);
+        clade_widen(dtype, half, m, x + done);
+    }
+}
+
+/* ---- the room ---- */
+
+static size_t tile_scratch(const clade_tensor_job *job, size_t n)
+{
+    const clade_method *method = job->plan->recipe->method;
+    clade_merge_tile tile = job->tensor;
+    tile.n = n;
+    size_t bytes = method->scratch_bytes ? method->scratch_bytes(&tile) : 0;
+    for (size_t i = 0; i < count_sources(job); i++) {
+        size_t one = clade_source_scratch(job->target, source_of(job, i));
+        bytes = one > bytes ? one : bytes;
+    }
+    return bytes;
+}
+
+clade_status clade_tile_room_bytes(const clade_tensor_job *job, size_t tile, bool surveying, size_t *bytes)
+{
+    size_t unit = surveying ? job->survey_unit : job->combine_unit, rows = 1, n = unit > tile ? unit : tile;
+    *bytes = 0;
+    if (job->target->copied)
+        return CLADE_OK;
+    n = n < job->count ? n : (size_t)job->count;
+    bool merged = !surveying && job->plan->recipe->method->merged_in_survey;
+    for (size_t i = merged ? job->target->n_taking_part : 0; i < count_sources(job); i++)
+        rows += !direct(job, source_of(job, i));
+    if (n > SIZE_MAX / 16 / (rows + 1))
+        return clade_fail(CLADE_EIO, "tensor %s: %llu elements are too many for memory", job->target->tensor.name,
+                          (unsigned long long)job->count);
+    *bytes = rows * n * sizeof(float) + n * sizeof(double) + tile_scratch(job, n) + 64 * (rows + 4);
+    return CLADE_OK;
+}
+
+static clade_status check_finite(const clade_tensor_job *job, size_t source, uint64_t first, size_t n, const float *row)
+{
+    const clade_recipe *recipe = job->plan->recipe;
+    size_t bad = clade_kernels_best()->first_nonfinite(n, row);
+    if (bad == n)
+        return CLADE_OK;
+    return clade_fail(CLADE_EEVAL, "tensor %s: element %llu of %s%s is %s, expected a finite number",
+                      job->target->sources[source].tensor->name, (unsigned long long)(first + bad),
+                      source < recipe->n_parents ? recipe->parents[source].name : "base",
+                      rounded(job, source) ? " in the dtype of the recipe" : "", isnan(row[bad]) ? "NaN" : "infinite");
+}
+
+clade_status clade_tile_load(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, size_t tile,
+                             clade_tile_use use, bool check, clade_merge_tile *view)
+{
+    size_t m = job->target->n_taking_part, n_sources = count_sources(job);
+    clade_arena_reset(&room->arena);
+    room->out = clade_arena_take(&room->arena, tile * sizeof(float));
+    room->stored = clade_arena_take(&room->arena, tile * sizeof(double));
+    void *scratch = clade_arena_take(&room->arena, tile_scratch(job, tile));
+    for (size_t i = use == CLADE_TILE_BASE ? m : 0; i < n_sources; i++) {
+        size_t source = source_of(job, i);
+        if (direct(job, source)) {
+            room->rows[i] = clade_source_direct(job->target, source) + first;
+        } else {
+            float *row = clade_arena_take(&room->arena, tile * sizeof(float));
+            clade_source_read(job->target, source, first, n, row, scratch);
+            if (rounded(job, source))
+                round_to(job->plan->recipe->dtype, n, row);
+            room->rows[i] = row;
+        }
+        if (check)
+            CLADE_TRY(check_finite(job, source, first, n, room->rows[i]));
+    }
+    *view = job->tensor;
+    view->n = n;
+    view->offset = first;
+    view->parents = use == CLADE_TILE_BASE ? NULL : room->rows;
+    view->base = job->plan->uses_base ? room->rows[m] : NULL;
+    view->scratch = scratch;
+    return CLADE_OK;
+}
+
+/* ---- results ---- */
+
+static clade_status check_results(const clade_tensor_job *job, uint64_t first, size_t n, const float *out)
+{
+    size_t bad = clade_kernels_best()->first_nonfinite(n, out);
+    if (bad == n)
+        return CLADE_OK;
+    return clade_fail(CLADE_EEVAL, "tensor %s: element %llu of the child is %s in %s, expected a finite number",
+                      job->target->tensor.name, (unsigned long long)(first + bad), isnan(out[bad]) ? "NaN" : "infinite",
+                      clade_dtype_of(job->target->tensor.dtype)->name);
+}
+
+clade_status clade_tile_finish(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, bool widen,
+                               const void **bytes, size_t *size)
+{
+    clade_dtype dtype = job->target->tensor.dtype;
+    CLADE_TRY(check_results(job, first, n, room->out));
+    bool stored = dtype != CLADE_F32;
+    if (stored)
+        clade_narrow(dtype, room->out, n, room->stored);
+    if (clade_dtype_of(dtype)->bits == 16) { /* rounding may have made an infinity */
+        clade_widen(dtype, room->stored, n, room->out);
+        CLADE_TRY(check_results(job, first, n, room->out));
+    }
+    *bytes = stored && !widen ? room->stored : room->out;
+    *size = n * (widen ? sizeof(float) : clade_dtype_of(dtype)->bits / 8);
+    return CLADE_OK;
+}

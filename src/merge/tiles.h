@@ -1,0 +1,51 @@
+/* Tiles: the elements of a target's sources as a method sees them, and its results as the child stores them. */
+#ifndef CLADE_MERGE_TILES_H
+#define CLADE_MERGE_TILES_H
+
+#include "clade/alloc.h"
+#include "merge/plan.h"
+
+/* Everything about one target that its tiles share. */
+typedef struct clade_tensor_job {
+    const clade_plan *plan;
+    const clade_target *target;
+    size_t index; /* of the target in the plan */
+    uint64_t count;
+    clade_merge_tile tensor; /* without elements */
+    double *parent;          /* (n_taking_part, n_parameters), owned where some parent takes no part, else NULL */
+    uint64_t *parent_keys;   /* (n_taking_part), owned */
+    size_t survey_unit, combine_unit;
+    const void *copied_from; /* of a copied target */
+    const void *state;       /* of its survey; borrowed */
+    bool checked;            /* its elements are known to be finite */
+} clade_tensor_job;
+
+/* What one thread works in. */
+typedef struct clade_tile_room {
+    clade_arena arena; /* owned */
+    const float *rows[CLADE_MAX_PARENTS + 1];
+    float *out;   /* (tile) results */
+    void *stored; /* (tile) the same in the child's dtype */
+} clade_tile_room;
+
+typedef enum clade_tile_use { CLADE_TILE_SURVEY, CLADE_TILE_COMBINE, CLADE_TILE_BASE } clade_tile_use;
+
+/* Jobs for the targets listed, owned by the caller. */
+clade_status clade_tensor_jobs_new(const clade_plan *plan, const size_t *targets, size_t count,
+                                   clade_tensor_job **jobs) CLADE_CHECK_RESULT;
+void clade_tensor_jobs_free(clade_tensor_job *jobs, size_t count);
+/* The pages of its sources are not needed soon. */
+void clade_tensor_job_release(const clade_tensor_job *job);
+
+/* Bytes that the arena of a room must have for tiles of TILE elements (or one unit, where that is more). */
+clade_status clade_tile_room_bytes(const clade_tensor_job *job, size_t tile, bool surveying,
+                                   size_t *bytes) CLADE_CHECK_RESULT;
+/* Elements FIRST .. FIRST + N - 1 (N at most TILE) as VIEW, with scratch; CHECK: each must be finite. ROOM->out has room
+ * for the results. The room is used anew at each call. */
+clade_status clade_tile_load(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, size_t tile,
+                             clade_tile_use use, bool check, clade_merge_tile *view) CLADE_CHECK_RESULT;
+/* The N results in ROOM->out as *BYTES (*SIZE of them) of the child. */
+clade_status clade_tile_finish(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, bool widen,
+                               const void **bytes, size_t *size) CLADE_CHECK_RESULT;
+
+#endif
