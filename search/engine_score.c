@@ -108,7 +108,7 @@ static clade_status uniform_recipe(const clade_experiment *experiment, const cha
 {
     const clade_method *method = clade_method_find(method_name);
     clade_recipe *recipe = NULL;
-    if (!method || method->min_parents > experiment->n_parents || (method->needs_base && !experiment->base))
+    if (!method || method->min_parents > experiment->n_parents || (method->base == CLADE_BASE_REQUIRED && !experiment->base))
         return clade_fail(CLADE_EINTERNAL, "%s cannot merge the parents of this experiment", method_name);
     const size_t weight = clade_method_parameter(method, "weight");
     CLADE_TRY(clade_recipe_new(method, experiment->n_parents, 1, &recipe));

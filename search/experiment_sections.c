@@ -56,14 +56,16 @@ static bool suits(const clade_method *method, const clade_experiment *experiment
     return experiment->n_parents >= method->min_parents && experiment->n_parents <= method->max_parents;
 }
 
-/* By default every method that can merge this many parents. */
+/* By default a search has the methods that cost no more than reading the parents, and that others start from; those of
+ * them that can merge this many parents. The rest have to be named. */
 static void default_methods(clade_experiment *experiment)
 {
-    size_t count;
-    const clade_method *const *all = clade_methods(&count);
-    for (size_t m = 0; m < count; m++)
-        if (suits(all[m], experiment))
-            experiment->methods[experiment->n_methods++] = all[m];
+    static const char *const usual[] = {"linear", "slerp", "task_arithmetic", "ties", "dare_linear", "dare_ties"};
+    for (size_t m = 0; m < sizeof usual / sizeof usual[0]; m++) {
+        const clade_method *method = clade_method_find(usual[m]);
+        if (suits(method, experiment))
+            experiment->methods[experiment->n_methods++] = method;
+    }
 }
 
 static void read_method(clade_experiment *experiment, const clade_json_at *array, size_t index,

@@ -17,9 +17,17 @@ static void check_methods(const clade_merge_space_plan *plan, const char *where,
         if (plan->n_parents < method->min_parents || plan->n_parents > method->max_parents)
             clade_problem(problems, "%sspace.methods: \"%s\" merges %zu to %zu parents, the experiment has %zu", where,
                           method->name, method->min_parents, method->max_parents, plan->n_parents);
-        if (method->needs_base && !plan->base_path)
+        if (method->base == CLADE_BASE_REQUIRED && !plan->base_path)
             clade_problem(problems, "%sspace.methods: \"%s\" needs a base, the experiment has none", where,
                           method->name);
+        if (method->statistics)
+            clade_problem(problems, "%sspace.methods: \"%s\" needs files of %s statistics, which only recipes name",
+                          where, method->name, method->statistics);
+        if (method->adapters)
+            clade_problem(problems,
+                          "%sspace.methods: \"%s\" merges adapters into an adapter, expected a method for "
+                          "whole tensors, which takes adapters as parents too",
+                          where, method->name);
     }
 }
 

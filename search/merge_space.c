@@ -164,7 +164,7 @@ static bool fill_parent(clade_recipe_parent *parent, const char *name, const cha
 static bool fill_models(const clade_merge_space *space, clade_recipe *recipe)
 {
     bool filled = true;
-    if (recipe->method->needs_base) {
+    if (recipe->method->base != CLADE_BASE_IGNORED && space->base_path) {
         recipe->base = clade_calloc(1, sizeof *recipe->base);
         filled = recipe->base && fill_parent(recipe->base, "base", space->base_path);
     }

@@ -59,10 +59,7 @@ static inline test_case open_case(const char *file)
 
 static inline clade_status family_of(const clade_recipe *recipe, clade_family **family)
 {
-    const char *paths[CLADE_MAX_PARENTS];
-    for (size_t p = 0; p < recipe->n_parents; p++)
-        paths[p] = recipe->parents[p].path;
-    return clade_family_open(recipe->base ? recipe->base->path : NULL, paths, recipe->n_parents, family);
+    return clade_family_open_recipe(recipe, family);
 }
 
 static inline double element(const clade_tensor *tensor, size_t i)

@@ -74,6 +74,41 @@ static inline void zoo_write(const char *folder, const char *name, clade_dtype d
     assert_ok(clade_safetensors_write(path, tensors, ZOO_TENSORS + 1, NULL, NULL));
 }
 
+/* Writes FOLDER/NAME.safetensors: Fisher weights (squares, some of them 0) or Gram matrices of the tensors with two
+ * dimensions. */
+static inline void zoo_write_statistics(const char *folder, const char *name)
+{
+    static float values[ZOO_TENSORS][200 * 200];
+    static uint64_t shapes[ZOO_TENSORS][2];
+    clade_tensor tensors[ZOO_TENSORS];
+    char path[TEST_PATH];
+    bool gram = strcmp(name, "gram") == 0;
+    size_t n = 0;
+    for (size_t t = 0; t < ZOO_TENSORS; t++) {
+        const zoo_shape *shape = &zoo_shapes[t];
+        size_t columns = shape->rank == 2 ? (size_t)shape->shape[1] : 1,
+               count = gram ? columns * columns : shape->count;
+        if (gram && (shape->rank != 2 || shape->count == 0))
+            continue;
+        clade_rng rng = clade_rng_seeded(77, t);
+        for (size_t i = 0; i < count; i++) {
+            double x = 2 * clade_rng_uniform(&rng) - 1;
+            values[n][i] = (float)(!gram ? (i % 13 == 5 ? 0 : x * x) : i / columns == i % columns ? 2 + x : 0);
+        }
+        shapes[n][0] = shapes[n][1] = columns;
+        tensors[n] = (clade_tensor){.name = shape->name,
+                                    .dtype = CLADE_F32,
+                                    .rank = gram ? 2 : shape->rank,
+                                    .shape = gram ? shapes[n] : shape->shape,
+                                    .count = count,
+                                    .bytes = count * sizeof(float),
+                                    .data = values[n]};
+        n++;
+    }
+    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
+    assert_ok(clade_safetensors_write(path, tensors, n, NULL, NULL));
+}
+
 /* A recipe of one rule for parents p0, p1, ... of FOLDER in the order ORDER (NULL: 0, 1, ...), with the method's
  * defaults. */
 static inline clade_recipe *zoo_recipe(const char *folder, const clade_method *method, size_t n_parents,
@@ -89,7 +124,11 @@ static inline clade_recipe *zoo_recipe(const char *folder, const clade_method *m
         snprintf(text, sizeof text, "%s/p%zu.safetensors", folder, which);
         assert_non_null(recipe->parents[p].path = clade_strdup(text));
     }
-    if (method->needs_base) {
+    for (size_t p = 0; p < n_parents && method->statistics; p++) {
+        snprintf(text, sizeof text, "%s/%s.safetensors", folder, method->statistics);
+        assert_non_null(recipe->parents[p].statistics.path = clade_strdup(text));
+    }
+    if (method->base != CLADE_BASE_IGNORED) {
         assert_non_null(recipe->base = clade_calloc(1, sizeof *recipe->base));
         snprintf(text, sizeof text, "%s/base.safetensors", folder);
         assert_non_null(recipe->base->name = clade_strdup("base"));
@@ -98,6 +137,12 @@ static inline clade_recipe *zoo_recipe(const char *folder, const clade_method *m
     assert_non_null(recipe->rules[0].patterns = clade_calloc(1, sizeof(char *)));
     assert_non_null(recipe->rules[0].patterns[0] = clade_strdup("*"));
     recipe->rules[0].n_patterns = 1;
+    size_t t = clade_method_parameter(method, "t"); /* without a default */
+    if (t < method->n_parameters)
+        recipe->rules[0].site[t] = 0.0625;
+    size_t steps = clade_method_parameter(method, "steps"); /* enough for a law, and quick */
+    if (steps < method->n_parameters)
+        recipe->rules[0].site[steps] = 20;
     return recipe;
 }
 
@@ -116,6 +161,8 @@ static inline void zoo_set(clade_recipe *recipe, const char *name, size_t p, dou
 static inline clade_status zoo_family(const clade_recipe *recipe, clade_family **family)
 {
     const char *paths[CLADE_MAX_PARENTS];
+    if (recipe->method->statistics)
+        return clade_family_open_recipe(recipe, family);
     for (size_t p = 0; p < recipe->n_parents; p++)
         paths[p] = recipe->parents[p].path;
     return clade_family_open(recipe->base ? recipe->base->path : NULL, paths, recipe->n_parents, family);

@@ -17,7 +17,7 @@ enum { POPULATION, N_PARAMETERS };
 
 static const clade_parameter parameters[] = {
     [POPULATION] = {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 4, 4096, 32, 32, 32,
-                    "individuals that survive a generation, and children of a generation"},
+                    "individuals that survive a generation, and children of a generation", NULL},
 };
 
 /* What survival sorts. */

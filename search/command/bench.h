@@ -20,6 +20,9 @@ const clade_bench *clade_benches(size_t *count);
 /* Forward passes with random weights on one thread: images/s, GFLOP/s and the share of the BLAS's own sgemm rate. */
 clade_status clade_bench_forward(bool json) CLADE_CHECK_RESULT;
 
+/* Every merge method on tensors larger than the caches against memcpy, and what a worker saves from child to child. */
+clade_status clade_bench_merge(bool json) CLADE_CHECK_RESULT;
+
 /* Search algorithms on closed-form problems: hypervolume after budgets of evaluations, microseconds a child. */
 clade_status clade_bench_search(bool json) CLADE_CHECK_RESULT;
 

@@ -5,6 +5,8 @@
 
 static const clade_bench benches[] = {
     {"forward", "forward passes on one thread: images/s, GFLOP/s, share of sgemm", clade_bench_forward},
+    {"merge", "merge methods: bytes moved against memcpy, and what a worker saves from child to child",
+     clade_bench_merge},
     {"search", "search algorithms on problems with known answers: hypervolume, microseconds a child",
      clade_bench_search},
 };

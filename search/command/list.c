@@ -18,8 +18,17 @@ static const char *scope_name(clade_parameter_scope scope)
 static const char *kind_name(clade_parameter_kind kind)
 {
     static const char *const names[] = {
-        [CLADE_REAL] = "real", [CLADE_INTEGER] = "integer", [CLADE_BOOLEAN] = "boolean"};
+        [CLADE_REAL] = "real", [CLADE_INTEGER] = "integer", [CLADE_BOOLEAN] = "boolean", [CLADE_CHOICE] = "choice"};
     return names[kind];
+}
+
+static void put_choices(clade_json_writer *writer, const clade_parameter *parameter)
+{
+    clade_json_put_string(writer, "default", parameter->choices[(size_t)parameter->default_value]);
+    clade_json_begin_array(writer, "choices");
+    for (size_t i = 0; parameter->choices[i]; i++)
+        clade_json_put_string(writer, NULL, parameter->choices[i]);
+    clade_json_end_array(writer);
 }
 
 static void put_parameters(clade_json_writer *writer, const clade_parameter *parameters, size_t count)
@@ -33,7 +42,10 @@ static void put_parameters(clade_json_writer *writer, const clade_parameter *par
         clade_json_put_string(writer, "scope", scope_name(p->scope));
         clade_json_put_number(writer, "low", p->low);
         clade_json_put_number(writer, "high", p->high);
-        clade_json_put_number(writer, "default", p->default_value);
+        if (p->kind == CLADE_CHOICE)
+            put_choices(writer, p);
+        else
+            clade_json_put_number(writer, "default", p->default_value);
         clade_json_begin_array(writer, "search");
         clade_json_put_number(writer, NULL, p->search_low);
         clade_json_put_number(writer, NULL, p->search_high);
@@ -42,6 +54,21 @@ static void put_parameters(clade_json_writer *writer, const clade_parameter *par
         clade_json_end_object(writer);
     }
     clade_json_end_array(writer);
+}
+
+static const char *base_name(clade_base_use use)
+{
+    static const char *const names[] = {
+        [CLADE_BASE_IGNORED] = "ignored", [CLADE_BASE_OPTIONAL] = "optional", [CLADE_BASE_REQUIRED] = "required"};
+    return names[use];
+}
+
+/* What a method must see before it can make the first element. */
+static const char *survey_name(clade_survey_scope scope)
+{
+    static const char *const names[] = {
+        [CLADE_NO_SURVEY] = "none", [CLADE_SURVEY_TENSOR] = "tensor", [CLADE_SURVEY_RULE] = "all tensors of the rule"};
+    return names[scope];
 }
 
 static void list_methods(clade_json_writer *writer)
@@ -58,9 +85,12 @@ static void list_methods(clade_json_writer *writer)
         clade_json_put_string(writer, "mergekit", m->mergekit);
         clade_json_put_u64(writer, "min_parents", m->min_parents);
         clade_json_put_u64(writer, "max_parents", m->max_parents);
-        clade_json_put_bool(writer, "needs_base", m->needs_base);
+        clade_json_put_string(writer, "base", base_name(m->base));
         clade_json_put_bool(writer, "random_masks", m->uses_masks);
-        clade_json_put_bool(writer, "first_pass", m->measure != NULL);
+        clade_json_put_string(writer, "first_pass", survey_name(m->survey_scope));
+        if (m->statistics)
+            clade_json_put_string(writer, "statistics", m->statistics);
+        clade_json_put_bool(writer, "same_bits_everywhere", (m->laws & CLADE_LAW_EXACT_BITS) != 0);
         put_parameters(writer, m->parameters, m->n_parameters);
         clade_json_end_object(writer);
     }

@@ -8,7 +8,7 @@
 
 static const double TERMINAL_INTERVAL = 0.2, LOG_INTERVAL = 10.0; /* seconds */
 
-static double now(void)
+double clade_progress_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -17,7 +17,7 @@ static double now(void)
 
 clade_progress_view clade_progress_view_new(void)
 {
-    return (clade_progress_view){.terminal = isatty(STDERR_FILENO) != 0, .last = now() - LOG_INTERVAL};
+    return (clade_progress_view){.terminal = isatty(STDERR_FILENO) != 0, .last = clade_progress_now() - LOG_INTERVAL};
 }
 
 static void append_eta(clade_text *text, double seconds)
@@ -48,24 +48,48 @@ static void append_line(clade_text *text, const clade_experiment *experiment, co
     append_eta(text, progress->eta_seconds);
 }
 
-void clade_progress_show(void *context, const clade_experiment *experiment, const clade_progress *progress)
+/* Whether it is time for a line. */
+static bool is_due(clade_progress_view *view, bool last)
 {
-    clade_progress_view *view = context;
-    const double time = now();
-    const bool last = progress->budget_children > 0 && progress->committed >= progress->budget_children;
+    const double time = clade_progress_now();
     if (!last && time - view->last < (view->terminal ? TERMINAL_INTERVAL : LOG_INTERVAL))
-        return;
+        return false;
     view->last = time;
-    clade_text text = {0};
-    append_line(&text, experiment, progress);
+    return true;
+}
+
+static void show(clade_progress_view *view, clade_text *text)
+{
     if (view->terminal) {
-        fprintf(stderr, "\r\033[K%s", clade_text_get(&text));
+        fprintf(stderr, "\r\033[K%s", clade_text_get(text));
         fflush(stderr);
         view->shown = true;
     } else {
-        clade_log(CLADE_LOG_INFO, "%s", clade_text_get(&text));
+        clade_log(CLADE_LOG_INFO, "%s", clade_text_get(text));
     }
-    clade_text_free(&text);
+    clade_text_free(text);
+}
+
+void clade_progress_show(void *context, const clade_experiment *experiment, const clade_progress *progress)
+{
+    clade_text text = {0};
+    if (!is_due(context, progress->budget_children > 0 && progress->committed >= progress->budget_children))
+        return;
+    append_line(&text, experiment, progress);
+    show(context, &text);
+}
+
+void clade_progress_bytes(clade_progress_view *view, const char *what, uint64_t done, uint64_t total, double since,
+                          bool last)
+{
+    clade_text text = {0};
+    const double seconds = clade_progress_now() - since, rate = seconds > 0 ? (double)done / seconds : 0;
+    if (!is_due(view, last))
+        return;
+    clade_text_append(&text, "%s %.2f of %.2f GB, %.0f MB/s, ", what, (double)done / 1e9, (double)total / 1e9,
+                      rate / 1e6);
+    append_eta(&text, rate > 0 ? (double)(total - done) / rate : -1);
+    show(view, &text);
 }
 
 void clade_progress_end(clade_progress_view *view)

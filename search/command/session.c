@@ -12,25 +12,7 @@
 
 #include "clade/alloc.h"
 #include "search/command/progress.h"
-
-/* Set by the handler, polled by the engine: the one global a signal forces on us. */
-static volatile int stop_requested;
-
-static void request_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_requested = 1;
-}
-
-/* INT and TERM are a user's or a scheduler's stop; USR1 is what Slurm sends before the time limit. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
-}
+#include "search/command/stop.h"
 
 /* In the child: be mpirun. A process group of its own keeps a terminal's Ctrl-C from mpirun, which would kill its ranks
  * without asking; and when this program is killed, mpirun is told to end. */
@@ -59,7 +41,7 @@ static clade_status wait_for(pid_t launcher)
             break;
         if (ended < 0)
             return clade_fail_errno("mpirun", "wait for");
-        if (stop_requested && !told)
+        if (clade_stop_requested() && !told)
             told = kill(launcher, SIGUSR1) == 0;
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }
@@ -70,7 +52,7 @@ static clade_status wait_for(pid_t launcher)
 
 static clade_status launch(char **words)
 {
-    catch_signals();
+    clade_stop_catch();
     const pid_t launcher = fork();
     if (launcher < 0)
         return clade_fail_errno("mpirun", "start a process for");
@@ -131,7 +113,7 @@ static clade_status run_engine(const clade_experiment *experiment, const clade_f
 {
     clade_progress_view view = clade_progress_view_new();
     const clade_engine_options options = {
-        .run_folder = run_folder, .progress = clade_progress_show, .context = &view, .stop = &stop_requested};
+        .run_folder = run_folder, .progress = clade_progress_show, .context = &view, .stop = clade_stop_flag()};
     clade_status status = clade_engine_run(experiment, family, probes, pool, &options);
     clade_progress_end(&view);
     return status;
@@ -177,7 +159,7 @@ static clade_status run_mpi(const clade_experiment *experiment, const char *run_
 
 clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder)
 {
-    catch_signals();
+    clade_stop_catch();
     return clade_mpi_launched() && clade_mpi_size() > 1 ? run_mpi(experiment, run_folder)
                                                         : run_local(experiment, run_folder);
 }

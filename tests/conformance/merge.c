@@ -18,17 +18,13 @@ static const refusal refusals[] = {
     {"config_lambda_per_model_ignored", "top-level parameters only", CLADE_ECONFIG}, /* strict: nothing is ignored */
     {"config_unknown_keys", "no parameter \"lamda\"", CLADE_ECONFIG},                /* strict: nothing is ignored */
     {"linear_zero_sum_normalize", "sum to 0", CLADE_EEVAL},                          /* instead of infinities */
-    {"lora_linear", "LoRA adapters", CLADE_ECONFIG},                                 /* a later version */
-    {"lora_task_arithmetic", "LoRA adapters", CLADE_ECONFIG},
-    {"slices_filter_output_name", "slices", CLADE_ECONFIG}, /* layer stacking is not supported */
-    {"slices_filter_input_name", "slices", CLADE_ECONFIG},
-    {"slices_gradient_restart", "slices", CLADE_ECONFIG},
-    {"slices_linear_offset", "slices", CLADE_ECONFIG},
-    {"slices_slerp", "slices", CLADE_ECONFIG},
-    {"slices_ties_shifted", "slices", CLADE_ECONFIG},
-    {"config_missing_weight_error", "no weight", CLADE_ECONFIG}, /* refused by mergekit too */
+    {"config_missing_weight_error", "no weight", CLADE_ECONFIG},                     /* refused by mergekit too */
     {"linear_base_not_listed_error", "no weight", CLADE_ECONFIG},
     {"config_shape_mismatch_error", "tensor w: found shape [3, 5], expected [3, 4]", CLADE_EINCOMPATIBLE},
+    {"model_stock_one_model_error", "found 1 parents, model_stock expects 2 to 64", CLADE_ECONFIG},
+    {"passthrough_two_models_error", "found 2 parents, passthrough expects 1 to 1", CLADE_ECONFIG},
+    {"multislerp_antipodal_error", "directions of the 3 parents cancel", CLADE_EEVAL},
+    {"della_epsilon_error", "keep probabilities", CLADE_ECONFIG},
 };
 
 static const refusal *refusal_of(const char *name)
@@ -37,6 +33,12 @@ static const refusal *refusal_of(const char *name)
         if (strcmp(refusals[i].name, name) == 0)
             return &refusals[i];
     return NULL;
+}
+
+/* What mergekit refuses and Clade defines: DELLA's ranks in rows of one element. */
+static bool defined_here(const char *name)
+{
+    return strcmp(name, "della_one_column_error") == 0;
 }
 
 static clade_status recipe_of(const test_case *one, clade_recipe **recipe)
@@ -55,7 +57,8 @@ static void run_exact(const test_case *one)
     assert_ok(family_of(recipe, &family));
     assert_ok(clade_child_new(family, NULL, &child));
     assert_ok(clade_child_make(child, recipe));
-    compare(one, child, false);
+    if (!defined_here(one->name))
+        compare(one, child, false);
     clade_child_free(child);
     clade_family_close(family);
     clade_recipe_free(recipe);
@@ -144,6 +147,7 @@ static void run_statistical(const test_case *one)
     assert_ok(recipe_of(one, &recipe));
     assert_ok(family_of(recipe, &family));
     assert_ok(clade_child_new(family, NULL, &child));
+    assert_ok(clade_child_make(child, recipe)); /* tells how many tensors there are */
     assert_in_range(clade_child_count(child), 1, 8);
     for (size_t t = 0; t < clade_child_count(child); t++) {
         size_t count = clade_child_at(child, t)->count;
@@ -198,7 +202,7 @@ static void mergekit_cases(void **state)
         if (ours && how) {
             run_refused(&one, how);
             refused++;
-        } else if (ours && strcmp(one.kind, "exact") == 0) {
+        } else if (ours && (strcmp(one.kind, "exact") == 0 || defined_here(one.name))) {
             run_exact(&one);
             exact++;
         } else if (ours && strcmp(one.kind, "statistical") == 0) {
@@ -213,7 +217,7 @@ static void mergekit_cases(void **state)
     }
     print_message("%zu exact, %zu statistical, %zu refused; %zu cases of methods Clade does not have or of papers\n",
                   exact, statistical, refused, others);
-    assert_true(exact >= 80);
+    assert_true(exact >= 160);
     assert_int_equal(refused, sizeof refusals / sizeof refusals[0]);
 }
 

@@ -3,8 +3,9 @@
 
 #include "clade/merge.h"
 #include "clade/rng.h"
-#include "merge/angle.h"
-#include "merge/trim.h"
+#include "merge/method/angle.h"
+#include "merge/method/magnitude_sum.h"
+#include "merge/method/trim.h"
 
 /* The errors are those that angle.h states, against libm in long double. */
 static void angles(void **state)
@@ -20,35 +21,108 @@ static void angles(void **state)
     assert_near(clade_acos(-1), acos(-1), 1e-15);
 }
 
-/* Against the definition, on magnitudes with many equal ones, on both sides of the size where the digits change. */
+/* The cut with WANTED elements before it, found over pieces of PIECE elements as a survey finds it. */
+static clade_cut cut_by_pieces(size_t n, const uint32_t *keys, size_t wanted, bool with_equal, uint64_t size_class,
+                               size_t piece)
+{
+    static uint32_t counts[1 << 16];
+    static uint64_t all[1 << 16], marks[30000 / 64 + 1];
+    clade_trim_digit digits[CLADE_TRIM_MOST_DIGITS];
+    unsigned n_digits = clade_trim_digits(size_class, digits);
+    clade_selection selection = clade_selection_begin(wanted, with_equal);
+    for (unsigned d = 0; d < n_digits; d++) {
+        memset(all, 0, sizeof all);
+        for (size_t first = 0; first < n; first += piece) {
+            memset(counts, 0, sizeof counts);
+            clade_selection_count(&selection, digits[d], n - first < piece ? n - first : piece, keys + first, counts);
+            for (size_t bucket = 0; bucket < (size_t)1 << digits[d].bits; bucket++)
+                all[bucket] += counts[bucket];
+        }
+        clade_selection_digit(&selection, digits[d], all);
+    }
+    bool open = clade_selection_is_open(&selection);
+    for (size_t first = 0; first < n && open; first += piece) {
+        size_t m = n - first < piece ? n - first : piece;
+        memset(marks, 0, sizeof marks);
+        clade_selection_mark(&selection, m / 2, keys + first, 0, marks);
+        clade_selection_mark(&selection, m - m / 2, keys + first + m / 2, m / 2, marks);
+        clade_selection_take(&selection, first, m / 64 + 1, marks);
+    }
+    assert_false(clade_selection_is_open(&selection));
+    return selection.cut;
+}
+
+static const uint32_t *sorted_keys; /* of by_key */
+
+static int by_key(const void *a, const void *b)
+{
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    if (sorted_keys[i] != sorted_keys[j])
+        return sorted_keys[i] < sorted_keys[j] ? -1 : 1;
+    return i < j ? -1 : i > j;
+}
+
+/* Against a sort, on magnitudes with many equal ones, in both orders, with both kinds of digits. */
 static void cut_is_exact(void **state)
 {
-    static const size_t sizes[] = {1, 2, 3, 100, 8191, 8192, 30000};
-    static float x[30000], spare[30000];
+    static const size_t sizes[] = {1, 2, 3, 100, 30000};
+    static uint32_t keys[30000], order[30000];
     clade_rng rng = clade_rng_seeded(3, 4);
     (void)state;
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
-        for (int kind = 0; kind < 4; kind++) {
-            size_t n = sizes[s];
+        for (int kind = 0; kind < 8; kind++) {
+            size_t n = sizes[s], piece = kind % 2 ? 7001 : n;
             for (size_t i = 0; i < n; i++) {
                 double u = 2 * clade_rng_uniform(&rng) - 1;
-                x[i] = kind == 0 ? 0
-                                 : (float)(kind == 1   ? u
-                                           : kind == 2 ? floor(8 * u)
-                                                       : u * 1e-42); /* subnormals too */
+                float x = (float)(kind < 2   ? 0
+                                  : kind < 4 ? u
+                                  : kind < 6 ? floor(8 * u)
+                                             : u * 1e-42); /* subnormals too */
+                keys[i] = clade_trim_key(kind % 4 < 2 ? CLADE_LARGEST_FIRST : CLADE_SMALLEST_FIRST, x);
+                order[i] = (uint32_t)i;
             }
-            const size_t ks[] = {1, n / 3 + 1, n / 2 + 1, n};
-            for (size_t j = 0; j < 4; j++) {
-                size_t k = ks[j] < n ? ks[j] : n, kept = 0, at = 0;
-                clade_trim cut = clade_trim_cut(n, x, k, spare);
-                for (size_t i = 0; i < n; i++) {
-                    kept += fabsf(x[i]) > cut.threshold || (fabsf(x[i]) == cut.threshold && i <= cut.last);
-                    at += fabsf(x[i]) == cut.threshold;
-                }
-                assert_int_equal(kept, k);
-                assert_true(at > 0);
+            sorted_keys = keys;
+            qsort(order, n, sizeof order[0], by_key);
+            const size_t wanted[] = {0, 1, n / 3 + 1, n / 2 + 1, n};
+            for (size_t j = 0; j < 5; j++) {
+                size_t k = wanted[j] < n ? wanted[j] : n, before = 0;
+                clade_cut cut = cut_by_pieces(n, keys, k, false, kind < 4 ? 0 : 1 << 30, piece);
+                for (size_t at = 0; at < n; at++)
+                    if ((keys[order[at]] < clade_cut_limit(cut, order[at])) != (at < k))
+                        fail_msg("%zu of %zu, kind %d: element %u at place %zu", k, n, kind, order[at], at);
+                for (cut = cut_by_pieces(n, keys, k, true, 0, piece); before < n; before++)
+                    if (keys[order[before]] >= clade_cut_limit(cut, order[before]))
+                        break;
+                assert_true(before >= k && (before == k || keys[order[before - 1]] == keys[order[k - 1]]));
+                assert_true(k == 0 || before == n || keys[order[before]] > keys[order[k - 1]]);
             }
         }
+}
+
+/* The same bits in any order, and near the sum in long double; from the smallest subnormal to the largest float. */
+static void magnitude_sums(void **state)
+{
+    static const double scales[] = {1, 0x1p-149, 3e38, 1e-3};
+    clade_rng rng = clade_rng_seeded(5, 6);
+    (void)state;
+    for (size_t s = 0; s < 4; s++) {
+        clade_magnitude_sum forward = {{0}}, backward = {{0}}, part = {{0}};
+        uint32_t bits[1000];
+        long double sum = 0;
+        for (size_t i = 0; i < 1000; i++) {
+            float x = (float)(scales[s] * (s == 1 ? floor(9 * clade_rng_uniform(&rng)) : clade_rng_uniform(&rng)));
+            bits[i] = clade_trim_key(CLADE_SMALLEST_FIRST, -x);
+            sum += (long double)x;
+            clade_magnitude_add(i < 300 ? &part : &forward, bits[i]);
+        }
+        clade_magnitude_merge(&forward, &part);
+        for (size_t i = 1000; i-- > 0;)
+            clade_magnitude_add(&backward, bits[i]);
+        assert_memory_equal(&forward, &backward, sizeof forward);
+        assert_near(clade_magnitude_value(&forward) / (double)sum, 1, 1e-15);
+    }
+    assert_true(clade_rescale_factor(3, 2) == 1.5 && clade_rescale_factor(3, 0) == 1);
+    assert_true(clade_rescale_factor(0.9e-7, 0.5e-7) == 1);
 }
 
 static void depth_of(const char *name, const char *const *names, size_t count, int block, int n_blocks)
@@ -156,10 +230,8 @@ static void patterns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(angles),
-        cmocka_unit_test(cut_is_exact),
-        cmocka_unit_test(depths),
-        cmocka_unit_test(patterns),
+        cmocka_unit_test(angles), cmocka_unit_test(cut_is_exact), cmocka_unit_test(magnitude_sums),
+        cmocka_unit_test(depths), cmocka_unit_test(patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,7 @@ static void unknown_methods(void **state)
     (void)state;
     assert_null(clade_method_find("tise"));
     assert_fails(clade_method_unknown("tise"), CLADE_ECONFIG, "unknown method \"tise\"; did you mean \"ties\"?");
-    assert_fails(clade_method_unknown("?"), CLADE_ECONFIG, "known: linear, slerp, task_arithmetic");
+    assert_fails(clade_method_unknown("?"), CLADE_ECONFIG, "known: linear, slerp, ");
 }
 
 /* What every descriptor must be for the rest of Clade to work with it. */
@@ -137,8 +137,11 @@ static void descriptors(void **state)
     for (size_t i = 0; i < count; i++) {
         const clade_method *method = methods[i];
         assert_ptr_equal(clade_method_find(method->name), method);
-        assert_true(method->title && method->source && method->mergekit && method->formula && method->combine);
-        assert_in_range(method->n_parameters, 1, CLADE_MAX_PARAMETERS);
+        assert_true(method->title && method->source && method->mergekit && method->formula);
+        assert_true((method->combine != NULL) != (method->adapters != NULL));
+        assert_true(method->survey_scope == CLADE_NO_SURVEY ||
+                    (method->survey && method->survey_merge && method->state_bytes && method->partial_bytes));
+        assert_in_range(method->n_parameters, 0, CLADE_MAX_PARAMETERS);
         assert_in_range(method->min_parents, 1, method->max_parents);
         assert_true(method->max_parents <= CLADE_MAX_PARENTS);
         for (size_t k = 0; k < method->n_parameters; k++) {
@@ -147,6 +150,9 @@ static void descriptors(void **state)
             assert_true(p->low <= p->search_low && p->search_low <= p->search_high && p->search_high <= p->high);
             assert_true(isnan(p->default_value) || (p->default_value >= p->low && p->default_value <= p->high));
             assert_true(p->help && p->help[0]);
+            assert_true((p->kind == CLADE_CHOICE) == (p->choices != NULL));
+            for (size_t c = 0; p->choices && p->choices[c]; c++)
+                assert_true((double)c >= p->low && (double)c <= p->high);
         }
         assert_int_equal(clade_method_parameter(method, "no such"), method->n_parameters);
     }
