@@ -14,11 +14,10 @@ Made by `scripts/methods_table.py` from `clade list methods --json`; the registr
 theta_0 is the base, theta_i parent i, tau_i = theta_i - theta_0 its task vector, w_i its `weight`, N the elements of a tensor;
 t at the end of a matrix is its transpose.
 
-**Against mergekit and the papers.** "equal" is said of mergekit 0.1.5 with `dtype: float32`, whose results the conformance tests
-hold Clade to (208 stored cases; the papers' methods to float64 references). In 16-bit dtypes mergekit rounds after every step of
-most methods; Clade computes in float32 and double and rounds once, to the nearest, ties to even. Parameters have mergekit's names and
-defaults where it has them; what else a method can do is a parameter of its own that does nothing by default, never a second meaning of
-one.
+**Against mergekit and the papers.** "equal" is said of mergekit 0.1.5 with `dtype: float32`: the conformance tests hold Clade to 167 of
+its results, and the papers' methods to 30 references in float64. With `dtype: bfloat16` mergekit works on task vectors in that dtype;
+Clade computes in float32 and double and rounds once, to the nearest, ties to even. Parameters have mergekit's names and defaults where
+it has them; what else a method can do is a parameter of its own that does nothing by default, never a second meaning of one.
 
 **First pass.** "none": every tensor is read once. "tensor": a tensor is read once or more for its norms, thresholds or singular vectors,
 then again to be merged. "all tensors of the rule": the same over all tensors that a rule of the recipe matches, before the first is

@@ -187,7 +187,7 @@ clade_status clade_best_finish(clade_ledger *ledger, const clade_front *front, c
     if (status == CLADE_OK)
         status = write_mergekit(&self);
     if (status == CLADE_OK)
-        status = clade_model_card(self.recipe, front, front->best, &card);
+        status = clade_model_card(self.recipe, self.recipe, front, front->best, &card);
     if (status == CLADE_OK)
         status = write_text(self.staged, "README.md", &card);
     if (status == CLADE_OK)

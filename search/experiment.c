@@ -11,6 +11,7 @@
 enum { MAX_EXPERIMENT_BYTES = 1 << 20, MAX_WINDOW = 4096, MAX_PARENT_NAME = 64 };
 static const size_t DEFAULT_MEMORY = (size_t)1 << 30;
 static const int64_t LEAST_MEMORY = 1 << 20, MOST_MEMORY = INT64_C(1) << 53;
+enum { DEFAULT_CACHE_MEGABYTES = 256, MOST_CACHE_MEGABYTES = 1 << 30 };
 
 /* The corruptions' draws do not depend on the experiment's seed: runs with different seeds, holdout scores and `clade
  * eval` see the same corrupted images. */
@@ -131,6 +132,8 @@ static void read_numbers(clade_experiment *experiment, const clade_json_at *root
     experiment->memory = DEFAULT_MEMORY;
     read_integer(root, "window", 1, MAX_WINDOW, &experiment->window, problems);
     read_integer(root, "memory", LEAST_MEMORY, MOST_MEMORY, &experiment->memory, problems);
+    experiment->cache_megabytes = DEFAULT_CACHE_MEGABYTES;
+    read_integer(root, "cache_megabytes", 0, MOST_CACHE_MEGABYTES, &experiment->cache_megabytes, problems);
 }
 
 clade_merge_space_plan clade_experiment_space_plan(const clade_experiment *experiment)
@@ -165,9 +168,9 @@ static void check_space(const clade_experiment *experiment, const clade_json_at 
 static clade_status read_all(clade_experiment *experiment, const clade_json_at *root, const char *folder,
                              clade_problems *problems)
 {
-    static const char *const keys[] = {"clade",  "seed",       "base",        "parents",      "probes",
-                                       "space",  "objectives", "corruptions", "items",        "algorithm",
-                                       "budget", "window",     "best",        "best_weights", "memory"};
+    static const char *const keys[] = {"clade",      "seed",         "base",   "parents",        "probes", "space",
+                                       "objectives", "corruptions",  "items",  "algorithm",      "budget", "window",
+                                       "best",       "best_weights", "memory", "cache_megabytes"};
     if (!clade_json_is(root, problems, CLADE_JSON_OBJECT))
         return CLADE_OK;
     clade_json_only(root, problems, keys, sizeof keys / sizeof *keys);

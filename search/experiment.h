@@ -26,6 +26,7 @@ typedef struct clade_experiment {
     bool rotate;                            /* "assign": "rotate" (default) or "all" */
     size_t labelled, corrupted, unlabelled; /* items a task; 0: the whole split */
     size_t memory;                          /* bytes of kept items a rank; default 1 GiB */
+    size_t cache_megabytes; /* what a rank keeps of surveys of the parents (10^6 bytes); default 256; 0: nothing */
     /* search */
     const clade_algorithm *algorithm; /* default sms_emoa */
     double *algorithm_parameters;     /* (n_parameters of the algorithm), owned */

@@ -40,6 +40,7 @@ static void print_scoring(const clade_experiment *experiment, clade_json_writer 
     clade_json_put_u64(writer, "unlabelled", experiment->unlabelled);
     clade_json_end_object(writer);
     clade_json_put_u64(writer, "memory", experiment->memory);
+    clade_json_put_u64(writer, "cache_megabytes", experiment->cache_megabytes);
 }
 
 static void print_search(const clade_experiment *experiment, clade_json_writer *writer)

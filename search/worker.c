@@ -40,7 +40,7 @@ clade_status clade_worker_new(const clade_experiment *experiment, clade_worker *
         return clade_fail_memory(sizeof *worker, "a worker");
     worker->experiment = experiment;
     /* Every value is first rounded to the checkpoint's dtype, so that what is scored is what would be written. */
-    const clade_child_options options = {.widen = true};
+    const clade_child_options options = {.widen = true, .cache_bytes = (uint64_t)experiment->cache_megabytes * 1000000};
     clade_status status = clade_family_open(experiment->base, (const char *const *)experiment->parent_paths,
                                             experiment->n_parents, &worker->family);
     if (status == CLADE_OK)

@@ -119,7 +119,9 @@ typedef struct clade_method {
      * combine_unit: the same for combine alone; NULL: as unit. */
     size_t (*unit)(const clade_merge_tile *tensor);
     size_t (*combine_unit)(const clade_merge_tile *tensor);
-    bool merged_in_survey; /* combine looks at the base and the state only; its tiles have no parents (NULL) */
+    bool carries_nonfinite; /* an element that is not finite, of any parent or the base, makes that element of the child
+                               not finite: then the results are looked at, and the inputs only when they show one */
+    bool merged_in_survey;  /* combine looks at the base and the state only; its tiles have no parents (NULL) */
     /* Bytes of scratch for survey and combine of a tile of tile->n elements; NULL: none. */
     size_t (*scratch_bytes)(const clade_merge_tile *tile);
 

@@ -18,24 +18,31 @@
  *                  "parameters": { "lambda": 1.0 },        (scope site)
  *                  "parents": { "fashion": { "weight": 0.3, "density": 0.2 }, ... } } ] }   (scope parent)
  * A parameter left out has the method's default; one without default must be given. Written JSON gives all of them. A
- * rule's "parents" may leave parents out by giving "only": ["fashion"]: the others take no part in its tensors.
+ * choice is one of its names, as a string. A rule may leave parents out by giving "only": ["fashion"]: the others take
+ * no part in its tensors, and giving values for them is an error.
  *
  * Further keys, all optional:
  *   parents[]: "adapter": "lora/fashion"     a PEFT LoRA adapter added to the model at "path" (no "path": to the base)
  *              "statistics": "fisher.safetensors"   what methods with statistics need (clade list methods)
  *   "stacks": [ { "blocks": "model.layers.",       (what stands before the block number in tensor names)
- *                 "slices": [ { "base": [0, 2], "fashion": [0, 2] }, { "digits": [1, 3] } ] } ]
- *              the child's blocks are those of the slices one after the other, each made from blocks [begin, end) of the
- *              models it names, all of one length. Tensors before the stack come from the models of the first slice,
- *              those after it from those of the last one (clade_depths_of says which is which).
+ *                 "slices": [ { "base": [0, 2], "fashion": [0, 2] }, { "base": [1, 3], "digits": [1, 3] } ] } ]
+ *              the child's blocks are those of the slices one after the other, each made from blocks [begin, end) of
+ *              the models it names, all of one length; a method that uses the base needs its blocks too. Tensors before
+ *              the stack come from the models of the first slice, those after it from those of the last one
+ *              (clade_depths_of says which is which).
  *   "missing": "refuse" | "leave_out"        a tensor that some parents lack: an error (default), or made of the others
  *   "vocabulary": "same" | "common" | { "source": "union" | "base" | PARENT, "pad_to_multiple_of": 64,
- *                 "tokens": { "<|im_start|>": { "source": PARENT | "base" | "zero" | { "model": PARENT, "token": "<s>" } |
- *                             { "model": PARENT, "token_id": 3 }, "force": false } } }
+ *                 "tokens": { "<|im_start|>": { "source": PARENT | "base" | "zero" |
+ *                                                         { "model": PARENT, "token": "<s>" } |
+ *                                                         { "model": PARENT, "token_id": 3 }, "force": false } } }
  *              embeddings and heads of different numbers of rows: an error (default), cut to the rows that all have, or
  *              remapped by the tokenizers' tokens (vocabulary.h)
  *   "chat_template": "auto" | NAME | JINJA   of the child's tokenizer; absent: as in the copied files
- *   "files_from": PARENT                     whose config and tokenizer files the child gets; absent: base, else the first
+ *   "files_from": PARENT                     whose config and tokenizer files the child gets; absent: the
+ *                                            base's, else the first parent's
+ * In stacks, vocabulary and files_from "base" is the base, when there is one; where they are used no parent may have
+ * that name. Absent optional keys are not written, and neither are those that say the default: the identity of a recipe
+ * does not change when the form grows.
  */
 #ifndef CLADE_RECIPE_H
 #define CLADE_RECIPE_H

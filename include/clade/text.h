@@ -25,6 +25,9 @@ void clade_text_free(clade_text *text);
 /* Append NUMBER as the shortest decimal that reads back to the same double (at most %.17g); "null" when not finite. */
 void clade_text_append_number(clade_text *text, double number);
 
+/* Append a number of bytes for people, in decimal units: "0.22 GB", "4.72 MB", "0.31 kB". */
+void clade_text_append_size(clade_text *text, unsigned long long bytes);
+
 /* All errors of one config at once: collect, then turn them into one failure. Zeroed is empty. */
 typedef struct clade_problems {
     clade_text text;

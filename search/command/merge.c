@@ -2,33 +2,36 @@
 #include "clade/merge.h"
 
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "clade/log.h"
 #include "search/command/command.h"
+#include "search/command/merge_job.h"
+#include "search/command/merge_work.h"
 #include "search/command/progress.h"
-#include "search/command/recipe_source.h"
 #include "search/command/stop.h"
 #include "search/export/card.h"
+#include "search/export/shown.h"
 
-typedef struct merge_options {
-    uint64_t shard_bytes, threads;
-    bool dry_run, verify;
-} merge_options;
-
-/* ---- one merge, with its progress ---- */
+/* ---- progress: one line on a terminal; in a log one every ten seconds, none for what takes less ---- */
 
 typedef struct watch {
     clade_progress_view view;
     double since;
 } watch;
 
+static watch watch_new(void)
+{
+    watch self = {clade_progress_view_new(), clade_progress_now()};
+    self.view.last = self.since;
+    return self;
+}
+
 static void show_progress(void *context, uint64_t done, uint64_t total)
 {
     watch *self = context;
-    clade_progress_bytes(&self->view, "written", done, total, self->since, done == total);
+    clade_progress_bytes(&self->view, "written", done, total, self->since, self->view.shown && done == total);
 }
 
 static bool must_stop(void *context)
@@ -37,127 +40,145 @@ static bool must_stop(void *context)
     return clade_stop_requested();
 }
 
-static clade_status write_merge(clade_merge *merge, const clade_recipe *recipe, const char *out,
-                                const merge_options *options)
+/* ---- one merge ---- */
+
+/* The recipe with what models that are made on the way are called. */
+static void show_recipe(const clade_merge_job *job, size_t index, clade_shown_recipe *shown)
 {
+    clade_shown_recipe_init(shown, job->steps.items[index].recipe);
+    for (size_t m = 0; m <= shown->recipe.n_parents; m++) {
+        clade_recipe_parent *model = m < shown->recipe.n_parents ? &shown->parents[m] : shown->recipe.base;
+        const clade_merge_step *from = model ? clade_merge_steps_find(&job->steps, index, model->path) : NULL;
+        if (from)
+            model->path = from->shown;
+    }
+}
+
+static clade_status append_texts(const clade_merge_job *job, size_t index, clade_text *card, clade_text *json)
+{
+    clade_shown_recipe shown;
+    show_recipe(job, index, &shown);
+    clade_recipe_print(&shown.recipe, true, json);
+    clade_text_append(json, "\n");
+    CLADE_TRY(clade_text_status(json));
+    return clade_model_card(job->steps.items[index].recipe, &shown.recipe, NULL, 0, card);
+}
+
+static clade_status write_merge(const clade_merge_job *job, size_t index, clade_merge *merge)
+{
+    const char *place = clade_merge_job_place(job, index);
     clade_text card = {0}, json = {0};
-    watch seen = {clade_progress_view_new(), clade_progress_now()};
-    clade_status status = clade_merge_stamp(merge);
-    if (status == CLADE_OK)
-        status = clade_model_card(recipe, NULL, 0, &card);
-    clade_recipe_print(recipe, true, &json);
-    clade_text_append(&json, "\n");
-    if (status == CLADE_OK)
-        status = clade_text_status(&json);
-    const clade_merge_output output = {.shard_bytes = options->shard_bytes,
+    watch seen = watch_new();
+    clade_status status = append_texts(job, index, &card, &json);
+    const clade_merge_output output = {.shard_bytes = job->shard_bytes,
                                        .card = clade_text_get(&card),
                                        .recipe_name = "clade_recipe.json",
                                        .recipe_text = clade_text_get(&json),
-                                       .verify = options->verify,
+                                       .verify = job->verify,
                                        .progress = show_progress,
                                        .context = &seen,
                                        .stop = must_stop};
-    seen.since = clade_progress_now();
     if (status == CLADE_OK)
-        status = clade_merge_write(merge, out, &output);
+        status = clade_merge_write(merge, place, &output);
     clade_progress_end(&seen.view);
     if (status == CLADE_EINTERRUPTED)
         status = clade_fail(status,
                             "%s: interrupted; what is finished lies in %s.partial, and the same command goes on "
                             "from there",
-                            out, out);
+                            job->out, place);
     clade_text_free(&card);
     clade_text_free(&json);
     return status;
 }
 
-/* ---- the plan, for people ---- */
-
-static void append_models(const clade_recipe *recipe, clade_text *text)
+static void log_written(const clade_merge_job *job, size_t index, const clade_merge *merge, double since)
 {
-    if (recipe->base)
-        clade_text_append(text, "base      %s\n", recipe->base->path);
-    for (size_t p = 0; p < recipe->n_parents; p++) {
-        const clade_recipe_parent *parent = &recipe->parents[p];
-        clade_text_append(text, "parent    %s: %s%s%s\n", parent->name, parent->path ? parent->path : "the base",
-                          parent->adapter.path ? " with adapter " : "",
-                          parent->adapter.path ? parent->adapter.path : "");
-    }
-}
-
-/* The disk that OUT would be on has too little room. */
-static bool is_disk_small(const char *out, uint64_t bytes, uint64_t *free_bytes)
-{
-    struct statvfs disk;
-    char *folder = clade_path_beside(out, ".");
-    bool known = folder && statvfs(folder, &disk) == 0;
-    clade_free(folder);
-    *free_bytes = known ? (uint64_t)disk.f_bavail * disk.f_frsize : UINT64_MAX;
-    return *free_bytes < bytes;
-}
-
-static const char *first_pass(const clade_method *method)
-{
-    static const char *const words[] = {
-        [CLADE_NO_SURVEY] = "none: tensors are read once",
-        [CLADE_SURVEY_TENSOR] = "over each tensor, before it is made",
-        [CLADE_SURVEY_RULE] = "over all tensors of a rule, before the first is made",
-    };
-    return words[method->survey_scope];
-}
-
-static clade_status print_plan(const clade_merge *merge, const clade_recipe *recipe, const char *out,
-                               const merge_options *options)
-{
+    const clade_recipe *recipe = job->steps.items[index].recipe;
     clade_merge_outlook look;
+    clade_merge_look(merge, job->shard_bytes, &look);
     clade_text text = {0};
-    clade_problems problems = {0};
-    uint64_t free_bytes;
-    clade_merge_look(merge, options->shard_bytes, &look);
-    clade_text_append(&text, "method    %s (%s)\n", recipe->method->name, recipe->method->title);
-    append_models(recipe, &text);
-    if (look.adapter)
-        clade_text_append(&text, "output    %s: an adapter\n", out);
-    else
-        clade_text_append(&text,
-                          "output    %s: %llu tensors, %llu parameters, %.2f GB in %llu file%s\n"
-                          "reads     %.2f GB\nfirst pass %s\nmemory    %.0f MB besides mapped files, %zu thread%s\n",
-                          out, (unsigned long long)look.tensors, (unsigned long long)look.elements,
-                          (double)look.written_bytes / 1e9, (unsigned long long)look.shards,
-                          look.shards == 1 ? "" : "s", (double)look.read_bytes / 1e9, first_pass(recipe->method),
-                          (double)look.memory_bytes / 1e6, look.threads, look.threads == 1 ? "" : "s");
-    if (clade_path_exists(out))
-        clade_problem(&problems, "%s: exists already; expected a folder name that is free", out);
-    if (is_disk_small(out, look.written_bytes, &free_bytes))
-        clade_problem(&problems, "%s: the disk has %.2f GB free, the result needs %.2f GB", out,
-                      (double)free_bytes / 1e9, (double)look.written_bytes / 1e9);
-    clade_status status = clade_problems_end(&problems, CLADE_EUSAGE);
-    return clade_finish_output(status, &text);
+    clade_text_append(&text, "%s: written%s (%s of %zu parent%s, ", clade_merge_job_place(job, index),
+                      job->verify && !look.adapter ? " and verified" : "", recipe->method->name, recipe->n_parents,
+                      recipe->n_parents == 1 ? "" : "s");
+    if (!look.adapter)
+        clade_text_append_size(&text, look.written_bytes);
+    clade_text_append(&text, "%sin %.1f s)", look.adapter ? "" : " ", clade_progress_now() - since);
+    clade_log(CLADE_LOG_INFO, "%s", clade_text_get(&text));
+    clade_text_free(&text);
 }
 
-static clade_status merge_recipe(clade_recipe *recipe, const char *out, const merge_options *options)
+static clade_status make_step(const clade_merge_job *job, size_t index)
 {
+    const clade_merge_step *step = &job->steps.items[index];
+    const double since = clade_progress_now();
     clade_merge *merge = NULL;
-    CLADE_TRY(clade_merge_open(recipe, options->threads, &merge));
-    clade_status status =
-        options->dry_run ? print_plan(merge, recipe, out, options) : write_merge(merge, recipe, out, options);
+    bool found = false;
+    CLADE_TRY(clade_merge_open(step->recipe, job->threads, &merge));
+    clade_status status = clade_merge_stamp(merge);
+    if (status == CLADE_OK && step->out)
+        status = clade_work_find(step->out, step->recipe, &found);
+    if (status == CLADE_OK && !found)
+        status = write_merge(job, index, merge);
+    if (status == CLADE_OK && step->out && !found)
+        status = clade_work_made(step->out, step->recipe);
+    if (status == CLADE_OK && found)
+        clade_log(CLADE_LOG_INFO, "%s: is there already, made from the same recipe", step->out);
+    else if (status == CLADE_OK)
+        log_written(job, index, merge, since);
     clade_merge_close(merge);
-    if (status == CLADE_OK && !options->dry_run)
-        clade_log(CLADE_LOG_INFO, "%s: written%s (%s of %zu parents)", out, options->verify ? " and verified" : "",
-                  recipe->method->name, recipe->n_parents);
     return status;
 }
 
-static clade_status merge(const char *source, const char *out, const merge_options *options)
+/* ---- all of them ---- */
+
+/* What is wrong with any step is said before the first one is made, as far as it can be known. */
+static clade_status check_steps(const clade_merge_job *job)
 {
-    clade_recipe *recipe = NULL;
-    if (!options->dry_run && clade_path_exists(out))
-        return clade_fail(CLADE_EUSAGE, "%s: exists already; expected a folder name that is free", out);
+    clade_problems problems = {0};
+    for (size_t i = 0; i < job->steps.count; i++)
+        clade_merge_job_missing(job, i, &problems);
+    CLADE_TRY(clade_problems_end(&problems, CLADE_EINPUT));
+    for (size_t i = 0; i < job->steps.count && job->steps.count > 1; i++) {
+        clade_merge *merge = NULL;
+        if (clade_merge_job_waits_for(job, i))
+            continue;
+        CLADE_TRY(clade_merge_open(job->steps.items[i].recipe, job->threads, &merge));
+        clade_merge_close(merge);
+    }
+    return CLADE_OK;
+}
+
+static clade_status make_all(const clade_merge_job *job)
+{
+    const clade_merge_steps *steps = &job->steps;
+    CLADE_TRY(check_steps(job));
+    if (steps->count > 1)
+        CLADE_TRY(clade_work_open(job->work));
+    for (size_t i = 0; i < steps->count; i++)
+        CLADE_TRY(make_step(job, i));
+    for (size_t i = 0; i < steps->count && steps->many; i++)
+        if (!steps->items[i].is_result)
+            CLADE_TRY(clade_work_forget(steps->items[i].out));
+    if (steps->many) {
+        CLADE_TRY(clade_work_become(job->work, job->out));
+        clade_log(CLADE_LOG_INFO, "%s: has all of them", job->out);
+    }
+    return steps->count > 1 && !steps->many ? clade_work_remove(job->work) : CLADE_OK;
+}
+
+static clade_status merge(clade_merge_job *job, bool dry_run)
+{
+    if (!dry_run && clade_path_exists(job->out))
+        return clade_fail(CLADE_EUSAGE, "%s: exists already; expected a folder name that is free", job->out);
     clade_stop_catch();
-    clade_status status = clade_recipe_open(source, &recipe);
+    job->work = clade_work_path(job->out);
+    clade_status status = job->work ? CLADE_OK : clade_fail_memory(strlen(job->out), "the name of a folder");
     if (status == CLADE_OK)
-        status = merge_recipe(recipe, out, options);
-    clade_recipe_free(recipe);
+        status = clade_merge_steps_open(job->source, job->out, job->work, &job->steps);
+    if (status == CLADE_OK)
+        status = dry_run ? clade_merge_job_plan(job) : make_all(job);
+    clade_merge_steps_free(&job->steps);
+    clade_free(job->work);
     return status;
 }
 
@@ -178,13 +199,13 @@ static clade_status print_recipe(const char *source, bool yaml)
 static clade_status run(int argc, char **argv)
 {
     uint64_t shard_megabytes = 0;
-    merge_options given = {0};
-    bool json = false, yaml = false;
+    clade_merge_job job = {0};
+    bool json = false, yaml = false, dry_run = false;
     const clade_option options[] = {
-        {"--dry-run", NULL, CLADE_OPTION_FLAG, &given.dry_run,
+        {"--dry-run", NULL, CLADE_OPTION_FLAG, &dry_run,
          "say what would be read and written, the memory it takes and every problem; nothing is made"},
-        {"--verify", NULL, CLADE_OPTION_FLAG, &given.verify, "read everything again when it is written, and compare"},
-        {"--threads", "N", CLADE_OPTION_COUNT, &given.threads, "threads (all CPUs); the result does not depend on it"},
+        {"--verify", NULL, CLADE_OPTION_FLAG, &job.verify, "read everything again when it is written, and compare"},
+        {"--threads", "N", CLADE_OPTION_COUNT, &job.threads, "threads (all CPUs); the result does not depend on it"},
         {"--shard-size", "MB", CLADE_OPTION_COUNT, &shard_megabytes,
          "start a new file above this many megabytes (5000)"},
         {"--json", NULL, CLADE_OPTION_FLAG, &json, "only print the recipe as JSON"},
@@ -203,8 +224,10 @@ static clade_status run(int argc, char **argv)
     if (shard_megabytes > UINT64_MAX / 1000000)
         return clade_fail(CLADE_EUSAGE, "clade merge: --shard-size: found %llu, expected at most %llu",
                           (unsigned long long)shard_megabytes, (unsigned long long)(UINT64_MAX / 1000000));
-    given.shard_bytes = shard_megabytes * 1000000;
-    return merge(arguments.items[0], arguments.items[1], &given);
+    job.shard_bytes = shard_megabytes * 1000000;
+    job.source = arguments.items[0];
+    job.out = arguments.items[1];
+    return merge(&job, dry_run);
 }
 
 const clade_command clade_command_merge = {

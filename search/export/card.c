@@ -1,56 +1,18 @@
-/* Whatever comes from a file (names, paths) is quoted: as a JSON string in the YAML, which YAML reads the same, and
- * without '|' in tables. */
 #include "search/export/card.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/files.h"
 #include "clade/version.h"
+#include "search/export/card_parts.h"
 
-/* The last part of a path, of COUNT bytes. */
-static const char *last_part(const char *path, size_t *count)
-{
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
-        end--;
-    size_t begin = end;
-    while (begin > 0 && path[begin - 1] != '/')
-        begin--;
-    *count = end - begin;
-    return path + begin;
-}
+static const char RECIPE_FILE[] = "clade_recipe.json"; /* beside the card of clade merge */
 
-/* TEXT in a cell of a table. */
-static void append_cell(clade_text *text, const char *cell)
-{
-    for (const char *c = cell; *c; c++)
-        clade_text_append(text, "%s%c", *c == '|' ? "\\" : "", *c == '\n' || *c == '\r' ? ' ' : *c);
-}
+/* ---- scores ---- */
 
-static void append_model(clade_text *text, const clade_recipe_parent *parent)
-{
-    size_t count = 0;
-    const char *name = last_part(parent->path, &count);
-    char *copy = clade_strndup(name, count);
-    clade_json_writer writer = clade_json_writer_to(text, false);
-    clade_text_append(text, "- ");
-    clade_json_put_string(&writer, NULL, copy ? copy : parent->name);
-    clade_text_append(text, "\n");
-    clade_free(copy);
-}
-
-static void append_front_matter(clade_text *text, const clade_recipe *recipe)
-{
-    clade_text_append(text, "---\nlibrary_name: transformers\nbase_model:\n");
-    if (recipe->base)
-        append_model(text, recipe->base);
-    for (size_t p = 0; p < recipe->n_parents; p++)
-        append_model(text, &recipe->parents[p]);
-    clade_text_append(text, "base_model_relation: merge\ntags:\n- merge\n- clade\n- %s\n---\n\n", recipe->method->name);
-}
-
-static void append_value(clade_text *text, double value)
+static void append_score(clade_text *text, double value)
 {
     if (isfinite(value))
         clade_text_append(text, " %.4f |", value);
@@ -63,11 +25,11 @@ static void append_scores_row(clade_text *text, const char *name, const double *
     size_t count = 0;
     (void)clade_objectives(&count);
     clade_text_append(text, "| ");
-    append_cell(text, name);
+    clade_card_cell(text, name, SIZE_MAX);
     clade_text_append(text, " |");
     for (size_t i = 0; i < count; i++) {
-        append_value(text, search[i]);
-        append_value(text, holdout[i]);
+        append_score(text, search[i]);
+        append_score(text, holdout[i]);
     }
     clade_text_append(text, "\n");
 }
@@ -96,56 +58,111 @@ static void append_scores(clade_text *text, const clade_front *front, const clad
     clade_text_append(text, "\n");
 }
 
-static void append_source(clade_text *text, const char *role, const clade_recipe_parent *parent, const char *hash)
+/* ---- what it is made of ---- */
+
+/* A row of the table: what it is, what it is called, the hash of its weights. */
+static void append_source(clade_text *text, const char *role, const char *kind, const char *name, const char *hash)
 {
-    size_t count = 0;
-    const char *name = last_part(parent->path, &count);
     clade_text_append(text, "| ");
-    append_cell(text, role);
-    clade_text_append(text, " | %.*s | `%s` |\n", (int)count, name, hash);
+    clade_card_cell(text, role, SIZE_MAX);
+    clade_text_append(text, "%s | ", kind);
+    clade_card_cell(text, name, SIZE_MAX);
+    clade_text_append(text, " | `%s` |\n", hash);
 }
 
-/* The parents with the hash of their weights, as the ledger recorded them when the run began. */
-static void append_sources(clade_text *text, const clade_recipe *recipe)
+static const char *last_part(const char *path)
 {
-    clade_text_append(text, "## Merged from\n\n|  | folder | SHA-256 of the weights |\n|---|---|---|\n");
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static void append_parent(clade_text *text, const clade_recipe_parent *parent, const clade_card_models *models)
+{
+    const clade_card_model *model = clade_card_model_at(models, parent->path),
+                           *adapter = clade_card_model_at(models, parent->adapter.path);
+    if (model)
+        append_source(text, parent->name, "", model->name, parent->hash);
+    if (adapter)
+        append_source(text, parent->name, model ? ": adapter" : ": adapter on the base", adapter->name,
+                      parent->adapter.hash);
+    if (parent->statistics.path)
+        append_source(text, parent->name, ": statistics", last_part(parent->statistics.path), parent->statistics.hash);
+}
+
+/* With the hashes of the weights: of a run, as the ledger recorded them when it began. */
+static void append_sources(clade_text *text, const clade_recipe *recipe, const clade_card_models *models)
+{
+    clade_text_append(text, "## Merged from\n\n|  | model | SHA-256 of the weights |\n|---|---|---|\n");
     if (recipe->base)
-        append_source(text, "base", recipe->base, recipe->base->hash);
+        append_source(text, "base", "", clade_card_model_at(models, recipe->base->path)->name, recipe->base->hash);
     for (size_t p = 0; p < recipe->n_parents; p++)
-        append_source(text, recipe->parents[p].name, &recipe->parents[p], recipe->parents[p].hash);
+        append_parent(text, &recipe->parents[p], models);
     clade_text_append(text, "\n");
 }
 
-/* One line per rule: its parameters of scope site, then those of each parent. */
-static void append_rules(clade_text *text, const clade_recipe *recipe)
+/* ---- models that were made on the way ---- */
+
+static const char MADE_HEADING[] = "## Made on the way: ", RECIPE_HEADING[] = "## Recipe\n",
+                  LAST_LINE[] = "Merged by Clade ";
+
+/* LENGTH bytes from BODY on under a heading with NAME (of NAME_LENGTH bytes, quoted), once. */
+static clade_status append_section(clade_text *text, const char *name, size_t name_length, const char *body,
+                                   size_t length)
 {
-    const clade_method *method = recipe->method;
-    clade_text_append(text, "| tensors | parameters |\n|---|---|\n");
-    for (size_t r = 0; r < recipe->n_rules; r++) {
-        const clade_rule *rule = &recipe->rules[r];
-        clade_text_append(text, "| ");
-        for (size_t i = 0; i < rule->n_patterns; i++) {
-            clade_text_append(text, "%s`", i > 0 ? " " : "");
-            append_cell(text, rule->patterns[i]);
-            clade_text_append(text, "`");
-        }
-        clade_text_append(text, " |");
-        for (size_t k = 0; k < method->n_parameters; k++) {
-            const clade_parameter *parameter = &method->parameters[k];
-            if (parameter->scope != CLADE_PER_PARENT) {
-                clade_text_append(text, " %s %.6g;", parameter->name, rule->site[k]);
-                continue;
-            }
-            for (size_t p = 0; p < recipe->n_parents; p++) {
-                clade_text_append(text, " %s of ", parameter->name);
-                append_cell(text, recipe->parents[p].name);
-                clade_text_append(text, " %.6g;", rule->parent[p * method->n_parameters + k]);
-            }
-        }
-        clade_text_append(text, " |\n");
+    clade_text heading = {0};
+    clade_text_append(&heading, "\n%s", MADE_HEADING);
+    clade_text_append_bytes(&heading, name, name_length);
+    clade_text_append(&heading, "\n");
+    clade_status status = clade_text_status(&heading);
+    if (status == CLADE_OK && !strstr(clade_text_get(text), clade_text_get(&heading))) {
+        clade_text_append(text, "%s", clade_text_get(&heading) + 1);
+        clade_text_append_bytes(text, body, length);
     }
-    clade_text_append(text, "\n");
+    clade_text_free(&heading);
+    return status;
 }
+
+/* The section on the recipe of the model NAME (quoted) out of its CARD, which is one of ours, and what that was made of. */
+static clade_status append_made_sections(clade_text *text, const char *name, const char *card)
+{
+    const char *at = strstr(card, RECIPE_HEADING), *end = at ? strstr(at, LAST_LINE) : NULL;
+    while (at && end && at < end) {
+        const char *body = strchr(at, '\n') + 1, *next = strstr(body, MADE_HEADING);
+        next = next && next < end ? next : end;
+        CLADE_TRY(append_section(text, name, strcspn(name, "\n"), body, (size_t)(next - body)));
+        at = next;
+        name = next + strlen(MADE_HEADING); /* up to the end of its line */
+    }
+    return CLADE_OK;
+}
+
+static clade_status append_made_model(clade_text *text, const clade_card_model *model)
+{
+    enum { MOST_CARD = 1 << 20 };
+    char *path = clade_path_join(model->path, "README.md"), *card = NULL;
+    size_t length = 0;
+    clade_text name = {0};
+    clade_card_cell(&name, model->name, SIZE_MAX);
+    clade_status status = path ? clade_text_status(&name) : clade_fail_memory(strlen(model->path), "a path");
+    if (status == CLADE_OK && clade_path_exists(path))
+        status = clade_read_file(path, MOST_CARD, &card, &length);
+    if (status == CLADE_OK && card)
+        status = append_made_sections(text, clade_text_get(&name), card);
+    clade_text_free(&name);
+    clade_free(card);
+    clade_free(path);
+    return status;
+}
+
+static clade_status append_made(clade_text *text, const clade_card_models *models)
+{
+    for (size_t m = 0; m < models->count; m++)
+        if (clade_card_model_is_made(&models->items[m]))
+            CLADE_TRY(append_made_model(text, &models->items[m]));
+    return CLADE_OK;
+}
+
+/* ---- the whole ---- */
 
 static void append_search(clade_text *text, const clade_front *front, const clade_member *member)
 {
@@ -162,21 +179,36 @@ static void append_search(clade_text *text, const clade_front *front, const clad
                       member->recipe_hash, front->run_hash);
 }
 
-clade_status clade_model_card(const clade_recipe *recipe, const clade_front *front, size_t index, clade_text *text)
+static clade_status append_card(const clade_recipe *recipe, const clade_front *front, size_t index,
+                                const clade_card_models *models, clade_text *text)
 {
-    append_front_matter(text, recipe);
+    clade_card_append_front(recipe, models, text);
     clade_text_append(text, "# Merge by %s\n\n%s (%s), `%s`.\n\n", recipe->method->title, recipe->method->title,
                       recipe->method->source, recipe->method->formula);
     if (front)
         append_scores(text, front, &front->members[index]);
-    append_sources(text, recipe);
-    clade_text_append(text,
-                      "## Recipe\n\nMethod `%s`, seed %llu. The first rule that matches a tensor's name holds.\n\n",
-                      recipe->method->name, (unsigned long long)recipe->seed);
-    append_rules(text, recipe);
+    append_sources(text, recipe, models);
+    clade_card_append_licences(models, text);
+    CLADE_TRY(clade_card_append_recipe(recipe, models, front ? "recipe.json of the run" : RECIPE_FILE, text));
+    CLADE_TRY(append_made(text, models));
     if (front)
         append_search(text, front, &front->members[index]);
     else
         clade_text_append(text, "Merged by Clade %s from a recipe.\n", CLADE_VERSION);
     return clade_text_status(text);
+}
+
+clade_status clade_model_card(const clade_recipe *recipe, const clade_recipe *shown, const clade_front *front,
+                              size_t member, clade_text *text)
+{
+    clade_card_models *models = clade_malloc(sizeof *models);
+    if (!models)
+        return clade_fail_memory(sizeof *models, "the models of a card");
+    clade_status status = clade_card_models_read(recipe, shown, models);
+    if (status == CLADE_OK) {
+        status = append_card(recipe, front, member, models, text);
+        clade_card_models_free(models);
+    }
+    clade_free(models);
+    return status;
 }

@@ -42,8 +42,8 @@ uint64_t clade_rng_next(clade_rng *rng)
     return output(state);
 }
 
-/* The state stays in registers. Several streams side by side, to wait for their multiplications together, were no faster:
- * there are five multiplications in a draw, and a CPU does one at a time. */
+/* The state stays in registers. Several streams side by side, to wait for their multiplications together, were no
+ * faster: a draw has four of them, and a CPU begins about one in a cycle. */
 void clade_rng_fill(clade_rng *rng, size_t n, uint64_t *out)
 {
     clade_uint128 state = rng->state, increment = rng->increment;

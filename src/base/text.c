@@ -103,6 +103,18 @@ void clade_text_append_number(clade_text *text, double number)
     clade_text_append(text, "%s", digits);
 }
 
+void clade_text_append_size(clade_text *text, unsigned long long bytes)
+{
+    const double size = (double)bytes;
+    clade_text_append(text, "%.2f %s",
+                      size / (size >= 1e7   ? 1e9
+                              : size >= 1e4 ? 1e6
+                                            : 1e3),
+                      size >= 1e7   ? "GB"
+                      : size >= 1e4 ? "MB"
+                                    : "kB");
+}
+
 void clade_problem(clade_problems *problems, const char *format, ...)
 {
     if (problems->count++ > 0)

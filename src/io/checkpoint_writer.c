@@ -85,6 +85,8 @@ clade_status clade_checkpoint_writer_open(const char *out, const clade_tensor *t
     static const char suffix[] = ".partial";
     size_t length = strlen(out);
     *writer = NULL;
+    if (length == 0)
+        return clade_fail(CLADE_EUSAGE, "the name of the output is empty, expected that of a new folder");
     while (length > 1 && out[length - 1] == '/')
         length--;
     clade_checkpoint_writer *made = clade_calloc(1, sizeof *made);

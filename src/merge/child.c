@@ -209,6 +209,12 @@ static clade_status put(void *context, size_t target, uint64_t first_byte, const
     return CLADE_OK;
 }
 
+static void *place(void *context, size_t target, uint64_t first_byte)
+{
+    const clade_child *child = context;
+    return (unsigned char *)(uintptr_t)child->tensors[target].data + first_byte;
+}
+
 clade_status clade_child_make(clade_child *child, const clade_recipe *recipe)
 {
     clade_problems problems = {0};
@@ -225,7 +231,7 @@ clade_status clade_child_make(clade_child *child, const clade_recipe *recipe)
         status = take_plan(child, plan, &frame);
     if (status == CLADE_OK)
         status = list_changed(child, &count);
-    const clade_sink sink = {put, child};
+    const clade_sink sink = {.place = place, .put = put, .context = child};
     if (status == CLADE_OK)
         status = clade_execute(child->executor, child->plan, child->targets, count, &sink);
     clade_text_free(&frame);

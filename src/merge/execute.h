@@ -8,15 +8,20 @@
 /* Takes BYTES of the child's tensor number TARGET from FIRST_BYTE on, in its dtype (F32 when widened). Called from any
  * thread, for each byte once, in any order. */
 typedef struct clade_sink {
+    /* Where those bytes belong when they lie in memory, aligned for their dtype: they are made there and not put. NULL:
+     * they are put. */
+    void *(*place)(void *context, size_t target, uint64_t first_byte);
     clade_status (*put)(void *context, size_t target, uint64_t first_byte, const void *data, size_t bytes);
     void *context;
+    bool (*stop)(void *context); /* asked during surveys; true: leave off with CLADE_EINTERRUPTED; NULL: never */
 } clade_sink;
 
 typedef struct clade_execution {
     clade_team *team;     /* borrowed; NULL: the caller alone */
     size_t tile;          /* elements; 0: the default */
     bool widen;           /* give F32 values rounded to the child's dtype */
-    bool release;         /* give parents' pages back once they are used: for models larger than memory */
+    bool release;         /* read parents' pages ahead of their use and give them back after it: for models larger than
+                             memory, and for files that may be shortened meanwhile */
     uint64_t cache_bytes; /* for states of surveys that are kept for later recipes; 0: none are */
 } clade_execution;
 

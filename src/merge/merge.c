@@ -8,6 +8,7 @@
 #include "clade/adapter.h"
 #include "clade/files.h"
 #include "io/file_sum.h"
+#include "merge/describe.h"
 #include "merge/execute.h"
 #include "merge/family.h"
 
@@ -142,6 +143,13 @@ void clade_merge_look(const clade_merge *merge, uint64_t shard_bytes, clade_merg
         outlook->memory_bytes = clade_executor_memory(merge->executor, merge->plan);
 }
 
+clade_status clade_merge_describe(const clade_merge *merge, clade_text *text)
+{
+    bool opened = !merge->recipe->method->adapters;
+    clade_describe_sources(opened ? merge->family : NULL, merge->recipe, text);
+    return opened ? clade_describe_plan(merge->plan, text) : CLADE_OK;
+}
+
 /* The hashes of a recipe whose method merges adapters. */
 static clade_status stamp_adapters(clade_merge *merge)
 {
@@ -193,6 +201,12 @@ typedef struct writing {
     pthread_mutex_t talking; /* of progress and sums */
 } writing;
 
+static bool must_stop(void *context)
+{
+    const writing *self = context;
+    return self->output->stop && self->output->stop(self->output->context);
+}
+
 static clade_status put(void *context, size_t target, uint64_t first_byte, const void *data, size_t bytes)
 {
     writing *self = context;
@@ -205,7 +219,7 @@ static clade_status put(void *context, size_t target, uint64_t first_byte, const
         self->sums[target].known = true;
         pthread_mutex_unlock(&self->talking);
     }
-    if (self->output->stop && self->output->stop(self->output->context))
+    if (must_stop(self))
         return clade_fail(CLADE_EINTERRUPTED, "interrupted");
     if (self->output->progress && pthread_mutex_trylock(&self->talking) == 0) {
         self->output->progress(self->output->context, done, self->total);
@@ -217,7 +231,7 @@ static clade_status put(void *context, size_t target, uint64_t first_byte, const
 static clade_status write_shard(writing *self, size_t shard)
 {
     const clade_plan *plan = self->merge->plan;
-    const clade_sink sink = {put, self};
+    const clade_sink sink = {.put = put, .context = self, .stop = must_stop};
     size_t first, last;
     clade_checkpoint_writer_range(self->writer, shard, &first, &last);
     if (clade_checkpoint_writer_done(self->writer, shard)) {
@@ -259,6 +273,26 @@ static const char *tokenizer_of(const clade_merge *merge)
     return path && clade_path_is_folder(path) ? path : NULL;
 }
 
+/* What config.json has to say of the child that it does not say of the model it comes from. */
+static clade_status list_members(const clade_merge *merge, clade_config_member **members, size_t *n_members)
+{
+    static const clade_config_member untied[] = {{NULL, "tie_word_embeddings", "false", false},
+                                                 {"text_config", "tie_word_embeddings", "false", false}};
+    enum { UNTIED = sizeof untied / sizeof untied[0] };
+    size_t n = 0;
+    const clade_vocabulary *vocabulary = merge->family->vocabulary;
+    const clade_config_member *own = vocabulary ? clade_vocabulary_members(vocabulary, &n) : NULL;
+    *members = clade_calloc(n + UNTIED, sizeof **members);
+    if (!*members)
+        return clade_fail_memory((n + UNTIED) * sizeof **members, "the members of a configuration");
+    for (size_t i = 0; i < n; i++)
+        (*members)[i] = own[i];
+    for (size_t i = 0; i < UNTIED && merge->plan->untied; i++)
+        (*members)[n++] = untied[i];
+    *n_members = n;
+    return CLADE_OK;
+}
+
 static clade_status list_tensors(const clade_plan *plan, clade_tensor **tensors)
 {
     *tensors = clade_calloc(plan->count, sizeof **tensors);
@@ -275,9 +309,11 @@ static clade_status write_all(writing *self, const char *out)
     const clade_merge_output *output = self->output;
     char identity[CLADE_SHA256_HEX];
     clade_tensor *tensors;
+    clade_config_member *members;
     size_t n_members = 0;
     const clade_vocabulary *vocabulary = merge->family->vocabulary;
-    const clade_config_member *members = vocabulary ? clade_vocabulary_members(vocabulary, &n_members) : NULL;
+    CLADE_TRY(clade_recipe_hash(merge->recipe, identity));
+    CLADE_TRY(list_members(merge, &members, &n_members));
     const clade_extra_file recipe = {output->recipe_name, output->recipe_text,
                                      output->recipe_text ? strlen(output->recipe_text) : 0};
     const clade_checkpoint_layout layout = {.shard_bytes = output->shard_bytes,
@@ -290,12 +326,11 @@ static clade_status write_all(writing *self, const char *out)
                                             .card = output->card,
                                             .files = &recipe,
                                             .n_files = output->recipe_text ? 1 : 0};
-    CLADE_TRY(clade_recipe_hash(merge->recipe, identity));
-    CLADE_TRY(list_tensors(merge->plan, &tensors));
-    for (size_t i = 0; i < merge->plan->count; i++)
+    clade_status status = list_tensors(merge->plan, &tensors);
+    for (size_t i = 0; i < merge->plan->count && status == CLADE_OK; i++)
         self->total += tensors[i].bytes;
-    clade_status status =
-        clade_checkpoint_writer_open(out, tensors, merge->plan->count, &layout, identity, &self->writer);
+    if (status == CLADE_OK)
+        status = clade_checkpoint_writer_open(out, tensors, merge->plan->count, &layout, identity, &self->writer);
     if (status == CLADE_OK && vocabulary)
         status = clade_vocabulary_write(vocabulary, clade_checkpoint_writer_folder(self->writer));
     for (size_t s = 0; status == CLADE_OK && s < clade_checkpoint_writer_shards(self->writer); s++)
@@ -307,39 +342,57 @@ static clade_status write_all(writing *self, const char *out)
     else if (self->writer && clade_checkpoint_writer_discard(self->writer) != CLADE_OK)
         status = clade_fail_prefix(status, "%s: not written, and what there is of it not removed", out);
     clade_free(tensors);
+    clade_free(members);
     return status;
 }
 
 /* ---- reading it again ---- */
 
+/* *WRONG: it was read, and is not what was made. */
 static clade_status verify_tensor(const clade_plan *plan, const clade_checkpoint *written, size_t i,
-                                  const written_sum *expected)
+                                  const written_sum *expected, bool *wrong)
 {
     const clade_tensor *wanted = &plan->targets[i].tensor, *found = clade_checkpoint_at(written, i);
+    *wrong = true;
     if (strcmp(found->name, wanted->name) != 0 || found->dtype != wanted->dtype ||
         !clade_tensor_same_shape(found, wanted))
         return clade_fail(CLADE_EIO, "%s: tensor %s is not as it was written", clade_checkpoint_path(written),
                           wanted->name);
     clade_io_sum sum = clade_io_sum_of(0, found->data, found->bytes);
     clade_checkpoint_release(written, found, 0, found->bytes);
-    if (!expected->known || (sum.low == expected->sum.low && sum.high == expected->sum.high))
+    *wrong = expected->known && (sum.low != expected->sum.low || sum.high != expected->sum.high);
+    if (!*wrong)
         return CLADE_OK;
     return clade_fail(CLADE_EIO, "%s: tensor %s: its bytes are not those that were written",
                       clade_checkpoint_path(written), wanted->name);
 }
 
-static clade_status verify(const clade_plan *plan, const char *out, const written_sum *sums)
+static clade_status compare(const clade_plan *plan, const char *out, const written_sum *sums, bool *wrong)
 {
     clade_checkpoint *written;
     CLADE_TRY(clade_checkpoint_open(out, &written));
     clade_status status = CLADE_OK;
-    if (clade_checkpoint_count(written) != plan->count)
+    *wrong = clade_checkpoint_count(written) != plan->count;
+    if (*wrong)
         status = clade_fail(CLADE_EIO, "%s: found %zu tensors, expected %zu", out, clade_checkpoint_count(written),
                             plan->count);
     for (size_t i = 0; i < plan->count && status == CLADE_OK; i++)
-        status = verify_tensor(plan, written, i, &sums[i]);
+        status = verify_tensor(plan, written, i, &sums[i], wrong);
     clade_checkpoint_close(written);
     return status;
+}
+
+/* A child that is not what was made does not keep its name. */
+static clade_status verify(const clade_plan *plan, const char *out, const written_sum *sums)
+{
+    bool wrong = false;
+    clade_status status = compare(plan, out, sums, &wrong);
+    if (!wrong)
+        return status;
+    status = clade_fail_prefix(status, "not what was made, and so removed");
+    return clade_remove_folder(out) == CLADE_OK
+               ? status
+               : clade_fail_prefix(CLADE_EIO, "what was written is not what was made, and cannot be removed");
 }
 
 clade_status clade_merge_write(clade_merge *merge, const char *out, const clade_merge_output *output)

@@ -1,8 +1,8 @@
 /* What a setting may look like, and what it says for a tensor.
  *
  * A setting is a number, a gradient (a list of numbers, linear over the layers: position t (n - 1)), or conditions
- * {filter, value} of which the first whose filter is in the tensor's name holds. Where nothing is said for a tensor, the
- * next level is asked: source, slice, module, top.
+ * {filter, value} of which the first whose filter is in the tensor's name holds. Where nothing is said for a tensor,
+ * the next level is asked: source, slice, module, top.
  *
  * Stricter than mergekit, which ignores what it does not know: unknown names are errors, and so is a parameter where it
  * is not read. Choices, which only Clade has, take names. */

@@ -1,4 +1,4 @@
-/* A recipe as mergekit's YAML: whole models, or slices where blocks are stacked. What mergekit cannot say is refused. */
+/* A recipe as mergekit's YAML: whole models, or slices where blocks are stacked; what it cannot say is refused. */
 #include <string.h>
 
 #include "clade/alloc.h"

@@ -10,15 +10,22 @@
 
 enum { MOST_LINES = 20, MOST_EXTENTS = 8 };
 
+/* What is known of the targets of a rule so far. */
+typedef struct rule_targets {
+    bool any;
+    size_t first;      /* of the targets, where there are any */
+    uint64_t elements; /* of all of them */
+} rule_targets;
+
 typedef struct builder {
     const clade_family *family;
     const clade_recipe *recipe;
     clade_plan *plan;
     clade_plan_names names;
     clade_rule_index rules;
-    bool remaps;           /* the tensor at hand has its rows remapped */
-    size_t *first_of_rule; /* (n_rules), owned: the first target of each rule, SIZE_MAX before there is one */
-    size_t n_shapes;       /* extents in plan->shapes that are taken */
+    bool remaps;            /* the tensor at hand has its rows remapped */
+    rule_targets *of_rules; /* (n_rules), owned */
+    size_t n_shapes;        /* extents in plan->shapes that are taken */
     clade_problems problems;
 } builder;
 
@@ -76,8 +83,8 @@ static void find_source(builder *self, size_t i, size_t s)
     if (!in || !clade_plan_names_stored(&self->names, i, s, name))
         return;
     source->tensor = self->family->alike ? clade_checkpoint_at(in, i) : clade_checkpoint_find(in, name);
-    if (!source->tensor)
-        source->tensor = find_tied(in, name);
+    if (!source->tensor && (source->tensor = find_tied(in, name)))
+        self->plan->untied = true;
     if (source->tensor && s < self->family->n_parents && self->family->adapters && self->family->adapters[s])
         source->delta = clade_adapter_find(self->family->adapters[s], name);
     bool needed = s < self->family->n_parents || self->plan->uses_base;
@@ -169,13 +176,16 @@ static void check_count(builder *self, const clade_target *target)
     clade_text_free(&line);
 }
 
-/* A survey over the tensors of a rule counts parents: the same ones must take part in all of them. */
-static void check_same_parents(builder *self, size_t i)
+/* A survey over the tensors of a rule counts elements, and parents: the same ones must take part in all of them. */
+static void add_to_rule(builder *self, size_t i)
 {
-    const clade_target *target = &self->plan->targets[i];
-    size_t *first = &self->first_of_rule[target->rule - self->recipe->rules];
-    *first = *first == SIZE_MAX ? i : *first;
-    const clade_target *before = &self->plan->targets[*first];
+    clade_target *target = &self->plan->targets[i];
+    rule_targets *all = &self->of_rules[target->rule - self->recipe->rules];
+    target->rule_offset = all->elements;
+    all->elements += target->tensor.count;
+    all->first = all->any ? all->first : i;
+    all->any = true;
+    const clade_target *before = &self->plan->targets[all->first];
     if (before->n_taking_part == target->n_taking_part &&
         memcmp(before->taking_part, target->taking_part, target->n_taking_part * sizeof *target->taking_part) == 0)
         return;
@@ -259,7 +269,7 @@ static clade_status fill_target(builder *self, size_t i)
             target->taking_part[target->n_taking_part++] = p;
     check_count(self, target);
     if (recipe->method->survey_scope == CLADE_SURVEY_RULE)
-        check_same_parents(self, i);
+        add_to_rule(self, i);
     bool no_base = plan->uses_base && !target->sources[recipe->n_parents].tensor;
     if (no_base && self->problems.count == 0)
         return clade_fail(CLADE_EINCOMPATIBLE, "tensor %s: the base has no part in it, %s expects one", name,
@@ -310,12 +320,13 @@ static clade_status fill_plan(builder *self)
     self->plan->count = self->names.count;
     CLADE_TRY(make_room(self));
     CLADE_TRY(make_shapes(self));
-    self->first_of_rule = clade_malloc(self->recipe->n_rules * sizeof *self->first_of_rule);
-    if (!self->first_of_rule)
-        return clade_fail_memory(self->recipe->n_rules * sizeof *self->first_of_rule, "the plan of a merge");
-    memset(self->first_of_rule, 0xff, self->recipe->n_rules * sizeof *self->first_of_rule); /* SIZE_MAX */
-    for (size_t i = 0; i < self->plan->count; i++)
+    self->of_rules = clade_calloc(self->recipe->n_rules, sizeof *self->of_rules);
+    if (!self->of_rules)
+        return clade_fail_memory(self->recipe->n_rules * sizeof *self->of_rules, "the plan of a merge");
+    for (size_t i = 0; i < self->plan->count; i++) {
         CLADE_TRY(fill_target(self, i));
+        self->plan->elements += self->plan->targets[i].tensor.count;
+    }
     self->plan->names = clade_plan_names_keep(&self->names);
     if (self->problems.count > MOST_LINES) {
         size_t more = self->problems.count - MOST_LINES;
@@ -344,7 +355,7 @@ clade_status clade_plan_new(const clade_family *family, const clade_recipe *reci
     clade_status status = fill_plan(&self);
     clade_plan_names_free(&self.names);
     clade_rule_index_free(&self.rules);
-    clade_free(self.first_of_rule);
+    clade_free(self.of_rules);
     if (status == CLADE_OK)
         status = clade_problems_end(&self.problems, CLADE_EINCOMPATIBLE);
     else

@@ -35,6 +35,7 @@ typedef struct clade_target {
                                  by the plan */
     bool copied;            /* integers: the bytes of the first source that has them */
     const clade_rule *rule; /* NULL when copied */
+    uint64_t rule_offset;   /* elements of the rule's tensors before it, where a survey is over all of them; else 0 */
     clade_source *sources;  /* (n_sources): n_parents, then the base */
     size_t n_sources;
     size_t *taking_part; /* (n_taking_part): indices of the parents in the tensor's tiles */
@@ -47,7 +48,9 @@ typedef struct clade_plan {
     const clade_recipe *recipe; /* borrowed; */
     clade_target *targets;      /* (count), sorted by name */
     size_t count;
+    uint64_t elements;               /* of all targets */
     bool uses_base;                  /* the base takes part in the arithmetic */
+    bool untied;                     /* a head is stored that some model shares with its embeddings */
     clade_source *sources;           /* (count, n_parents + 1), owned: what the targets point into */
     size_t *taking_part;             /* (count, n_parents), owned */
     const clade_tensor **statistics; /* (count, n_parents), owned, or NULL */

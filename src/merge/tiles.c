@@ -18,20 +18,13 @@ static size_t unit_of(size_t (*unit)(const clade_merge_tile *), const clade_merg
     return elements > 0 ? elements : 1;
 }
 
-static const void *first_bytes(const clade_target *target, size_t n_sources)
+/* The source that a copied target is copied from. */
+static size_t first_source(const clade_target *target)
 {
     size_t s = 0;
-    while (s + 1 < n_sources && !target->sources[s].tensor)
+    while (s + 1 < target->n_sources && !target->sources[s].tensor)
         s++;
-    return target->sources[s].tensor ? target->sources[s].tensor->data : NULL;
-}
-
-static uint64_t elements_before(const clade_plan *plan, size_t index)
-{
-    uint64_t count = 0;
-    for (size_t t = 0; t < index && plan->recipe->method->survey_scope == CLADE_SURVEY_RULE; t++)
-        count += plan->targets[t].rule == plan->targets[index].rule ? plan->targets[t].tensor.count : 0;
-    return count;
+    return s;
 }
 
 static clade_status begin_job(const clade_plan *plan, size_t index, clade_tensor_job *job)
@@ -42,7 +35,8 @@ static clade_status begin_job(const clade_plan *plan, size_t index, clade_tensor
     *job = (clade_tensor_job){.plan = plan, .target = target, .index = index, .count = target->tensor.count};
     job->survey_unit = job->combine_unit = 1;
     if (target->copied) {
-        job->copied_from = first_bytes(target, recipe->n_parents + 1);
+        const clade_tensor *from = target->sources[first_source(target)].tensor;
+        job->copied_from = from ? from->data : NULL;
         return CLADE_OK;
     }
     job->parent_keys = clade_calloc(m, sizeof *job->parent_keys);
@@ -65,7 +59,7 @@ static clade_status begin_job(const clade_plan *plan, size_t index, clade_tensor
         .n_parameters = n,
         .seed = recipe->seed,
         .tensor_key = clade_name_key(target->tensor.name),
-        .rule_offset = elements_before(plan, index),
+        .rule_offset = target->rule_offset,
         .parent_keys = job->parent_keys,
         .statistics = target->statistics,
     };
@@ -100,14 +94,15 @@ void clade_tensor_jobs_free(clade_tensor_job *jobs, size_t count)
     clade_free(jobs);
 }
 
-void clade_tensor_job_release(const clade_tensor_job *job)
+void clade_tensor_job_release(const clade_tensor_job *job, uint64_t first, uint64_t n)
 {
     const clade_family *family = job->plan->family;
     for (size_t s = 0; s <= family->n_parents; s++) {
         const clade_tensor *tensor = job->target->sources[s].tensor;
         const clade_checkpoint *checkpoint = s < family->n_parents ? family->parents[s] : family->base;
-        if (tensor && checkpoint)
-            clade_checkpoint_release(checkpoint, tensor, 0, tensor->bytes);
+        uint64_t bytes = tensor ? clade_dtype_of(tensor->dtype)->bits / 8 : 0;
+        if (tensor && checkpoint && !job->target->sources[s].rows)
+            clade_checkpoint_release(checkpoint, tensor, first * bytes, n * bytes);
     }
 }
 
@@ -122,6 +117,29 @@ static size_t source_of(const clade_tensor_job *job, size_t i)
 static size_t count_sources(const clade_tensor_job *job)
 {
     return job->target->n_taking_part + (job->plan->uses_base ? 1 : 0);
+}
+
+/* Remapped rows may come from anywhere in their tensor: all of it is read with the first piece. */
+static clade_status populate(const clade_tensor_job *job, size_t source, uint64_t first, uint64_t n)
+{
+    enum { WORTH_A_CALL = 1 << 16 };
+    const clade_source *from = &job->target->sources[source];
+    uint64_t size = clade_dtype_of(from->tensor->dtype)->bits / 8;
+    bool whole = from->rows || job->target->copied;
+    uint64_t bytes = !whole ? n * size : first == 0 ? from->tensor->bytes : 0;
+    if (bytes < WORTH_A_CALL)
+        return CLADE_OK;
+    return clade_checkpoint_populate(clade_family_source(job->plan->family, source), from->tensor,
+                                     whole ? 0 : first * size, bytes);
+}
+
+clade_status clade_tensor_job_populate(const clade_tensor_job *job, uint64_t first, uint64_t n)
+{
+    if (job->target->copied)
+        return populate(job, first_source(job->target), first, n);
+    for (size_t i = 0; i < count_sources(job); i++)
+        CLADE_TRY(populate(job, source_of(job, i), first, n));
+    return CLADE_OK;
 }
 
 static bool rounded(const clade_tensor_job *job, size_t source)
@@ -195,7 +213,9 @@ clade_status clade_tile_load(const clade_tensor_job *job, clade_tile_room *room,
 {
     size_t m = job->target->n_taking_part, n_sources = count_sources(job);
     clade_arena_reset(&room->arena);
-    room->out = clade_arena_take(&room->arena, tile * sizeof(float));
+    bool floats = room->widen || job->target->tensor.dtype == CLADE_F32;
+    room->out = use != CLADE_TILE_SURVEY && floats && room->to ? room->to
+                                                               : clade_arena_take(&room->arena, tile * sizeof(float));
     room->stored = clade_arena_take(&room->arena, tile * sizeof(double));
     void *scratch = clade_arena_take(&room->arena, tile_scratch(job, tile));
     for (size_t i = use == CLADE_TILE_BASE ? m : 0; i < n_sources; i++) {
@@ -223,29 +243,33 @@ clade_status clade_tile_load(const clade_tensor_job *job, clade_tile_room *room,
 
 /* ---- results ---- */
 
-static clade_status check_results(const clade_tensor_job *job, uint64_t first, size_t n, const float *out)
+static clade_status check_results(const clade_tensor_job *job, const clade_tile_room *room, uint64_t first, size_t n)
 {
+    const float *out = room->out;
     size_t bad = clade_kernels_best()->first_nonfinite(n, out);
     if (bad == n)
         return CLADE_OK;
+    bool merged = job->plan->recipe->method->merged_in_survey;
+    for (size_t i = merged ? job->target->n_taking_part : 0; i < count_sources(job); i++)
+        CLADE_TRY(check_finite(job, source_of(job, i), first, n, room->rows[i]));
     return clade_fail(CLADE_EEVAL, "tensor %s: element %llu of the child is %s in %s, expected a finite number",
                       job->target->tensor.name, (unsigned long long)(first + bad), isnan(out[bad]) ? "NaN" : "infinite",
                       clade_dtype_of(job->target->tensor.dtype)->name);
 }
 
-clade_status clade_tile_finish(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, bool widen,
+clade_status clade_tile_finish(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n,
                                const void **bytes, size_t *size)
 {
     clade_dtype dtype = job->target->tensor.dtype;
-    CLADE_TRY(check_results(job, first, n, room->out));
-    bool stored = dtype != CLADE_F32;
-    if (stored)
-        clade_narrow(dtype, room->out, n, room->stored);
+    CLADE_TRY(check_results(job, room, first, n));
+    void *stored = room->to && !room->widen ? room->to : room->stored;
+    if (dtype != CLADE_F32)
+        clade_narrow(dtype, room->out, n, stored);
     if (clade_dtype_of(dtype)->bits == 16) { /* rounding may have made an infinity */
-        clade_widen(dtype, room->stored, n, room->out);
-        CLADE_TRY(check_results(job, first, n, room->out));
+        clade_widen(dtype, stored, n, room->out);
+        CLADE_TRY(check_results(job, room, first, n));
     }
-    *bytes = stored && !widen ? room->stored : room->out;
-    *size = n * (widen ? sizeof(float) : clade_dtype_of(dtype)->bits / 8);
+    *bytes = dtype == CLADE_F32 || room->widen ? room->out : stored;
+    *size = n * (room->widen ? sizeof(float) : clade_dtype_of(dtype)->bits / 8);
     return CLADE_OK;
 }

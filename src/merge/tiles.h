@@ -23,6 +23,8 @@ typedef struct clade_tensor_job {
 /* What one thread works in. */
 typedef struct clade_tile_room {
     clade_arena arena; /* owned */
+    bool widen;        /* the child's values are stored as F32 */
+    void *to;          /* where the bytes of the tile at hand belong, or NULL; borrowed */
     const float *rows[CLADE_MAX_PARENTS + 1];
     float *out;   /* (tile) results */
     void *stored; /* (tile) the same in the child's dtype */
@@ -34,8 +36,11 @@ typedef enum clade_tile_use { CLADE_TILE_SURVEY, CLADE_TILE_COMBINE, CLADE_TILE_
 clade_status clade_tensor_jobs_new(const clade_plan *plan, const size_t *targets, size_t count,
                                    clade_tensor_job **jobs) CLADE_CHECK_RESULT;
 void clade_tensor_jobs_free(clade_tensor_job *jobs, size_t count);
-/* The pages of its sources are not needed soon. */
-void clade_tensor_job_release(const clade_tensor_job *job);
+/* Read elements FIRST .. FIRST + N - 1 of its sources from the disk now. CLADE_EIO where touching them would raise
+ * SIGBUS: a file was shortened since it was opened. Small pieces are not worth it and left alone. */
+clade_status clade_tensor_job_populate(const clade_tensor_job *job, uint64_t first, uint64_t n) CLADE_CHECK_RESULT;
+/* The pages of its sources that hold elements FIRST .. FIRST + N - 1 are not needed soon. */
+void clade_tensor_job_release(const clade_tensor_job *job, uint64_t first, uint64_t n);
 
 /* Bytes that the arena of a room must have for tiles of TILE elements (or one unit, where that is more). */
 clade_status clade_tile_room_bytes(const clade_tensor_job *job, size_t tile, bool surveying,
@@ -44,8 +49,9 @@ clade_status clade_tile_room_bytes(const clade_tensor_job *job, size_t tile, boo
  * for the results. The room is used anew at each call. */
 clade_status clade_tile_load(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, size_t tile,
                              clade_tile_use use, bool check, clade_merge_tile *view) CLADE_CHECK_RESULT;
-/* The N results in ROOM->out as *BYTES (*SIZE of them) of the child. */
-clade_status clade_tile_finish(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, bool widen,
+/* The N results in ROOM->out as *BYTES (*SIZE of them) of the child: at ROOM->to, or in the room
+ * where that is NULL. */
+clade_status clade_tile_finish(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n,
                                const void **bytes, size_t *size) CLADE_CHECK_RESULT;
 
 #endif

@@ -22,7 +22,7 @@ own() {
 own base status alloc log text rng hash json team version
 own tensor tensor kernels linalg fft
 own io files safetensors checkpoint idx adapter
-own merge method recipe merge vocabulary
+own merge method recipe merge vocabulary hub
 own model model
 own score corruption metrics probes score
 

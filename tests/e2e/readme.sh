@@ -29,7 +29,7 @@ for registry in methods algorithms objectives corruptions families sites; do
     has "$work/list" '^\['
 done
 "$CLADE" doctor > "$work/doctor"; has "$work/doctor" "Open MPI"; has "$work/doctor" "BLAS"
-"$CLADE" bench --list > "$work/bench"; has "$work/bench" "forward"
+"$CLADE" bench --list > "$work/bench"; has "$work/bench" "forward"; has "$work/bench" "^merge "
 
 # Open MPI leaks, so a sanitizer build looks for leaks in all commands but this one.
 ASAN_OPTIONS=detect_leaks=0 "$CLADE" search "$work/experiment.json" --run "$run" --children 24 --workers 2 2> "$work/log" || { cat "$work/log"; fail "search"; }
@@ -73,4 +73,23 @@ cmp -s "$work/model/model.safetensors" "$work/again/model.safetensors" || fail "
 "$CLADE" merge "$demo/hand_made/ties_tuned.yml" --mergekit > "$work/back.yml"
 "$CLADE" merge "$work/back.yml" "$work/back" 2> /dev/null
 cmp -s "$work/ties/model.safetensors" "$work/back/model.safetensors" || fail "YAML out gives other weights"
+
+# Merging, as the README has it: nothing is made by a dry run, and threads change no byte.
+"$CLADE" merge "$demo/hand_made/ties_tuned.yml" "$work/dry" --dry-run > "$work/plan"
+has "$work/plan" "^method  *ties"; has "$work/plan" "^memory"
+[ ! -e "$work/dry" ] && [ ! -e "$work/dry.partial" ] || fail "a dry run wrote something"
+"$CLADE" merge "$demo/hand_made/ties_tuned.yml" "$work/verified" --verify --threads 4 2> "$work/log"; has "$work/log" "verified"
+cmp -s "$work/ties/model.safetensors" "$work/verified/model.safetensors" || fail "four threads give other weights"
+"$CLADE" merge "$demo/hand_made/ties_tuned.yml" --json > "$work/ties.json"
+"$CLADE" merge "$work/ties.json" "$work/from_json" 2> /dev/null
+cmp -s "$work/ties/model.safetensors" "$work/from_json/model.safetensors" || fail "the recipe of a YAML gives other weights"
+"$CLADE" merge "$run:best" "$work/best" 2> /dev/null
+cmp -s "$run/best/weights/model.safetensors" "$work/best/model.safetensors" || fail "RUN:best is not the best"
+for file in README.md clade_recipe.json config.json; do [ -s "$work/best/$file" ] || fail "a merge without $file"; done
+
+# The recipe of docs/merging.md, with this zoo's models for its own.
+sed -n '/^    { "clade_recipe": 1, "method": "ties"/,/^$/p' "$CLADE_SOURCE/docs/merging.md" |
+    sed -e "s#\"llama-base\"#\"$demo/zoo/base\"#; s#\"path\": \"llama-math\"#\"path\": \"$demo/zoo/digits\"#" \
+        -e "s#\"adapter\": \"lora/code\"#\"path\": \"$demo/zoo/shapes\"#; s#model.layers.0#*.layers.0#" > "$work/documented.json"
+"$CLADE" merge "$work/documented.json" "$work/documented" 2> /dev/null || fail "the recipe of docs/merging.md"
 echo "all of the README's commands work"

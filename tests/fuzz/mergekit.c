@@ -1,6 +1,6 @@
 /* Whatever the bytes: no crash, no leak; a recipe that is accepted and that mergekit can express is written as YAML that
- * means the same recipe. Two small models lie beside the file, "m.safetensors" and "n.safetensors", so that gradients,
- * filters and slices are followed to the end. */
+ * means the same recipe, and one that can be planned is planned twice alike. Two small models lie beside the file,
+ * "m.safetensors" and "n.safetensors", so that gradients, filters and slices are followed to the end. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,13 +84,35 @@ static void check_round_trip(const clade_recipe *recipe, const char *name)
     clade_text_free(&twice);
 }
 
+/* What the merge would be, when its models are there; 0 tensors otherwise. */
+static clade_merge_outlook look(clade_recipe *recipe)
+{
+    clade_merge *merge;
+    clade_merge_outlook outlook = {0};
+    if (clade_merge_open(recipe, 1, &merge) == CLADE_OK)
+        clade_merge_look(merge, 0, &outlook);
+    else
+        check(merge == NULL && clade_error_message()[0] != '\0');
+    clade_merge_close(merge);
+    return outlook;
+}
+
+static void check_plan(clade_recipe *recipe)
+{
+    clade_merge_outlook once = look(recipe), twice = look(recipe);
+    check(once.tensors == twice.tensors && once.elements == twice.elements && once.read_bytes == twice.read_bytes);
+    check(once.memory_bytes == twice.memory_bytes && once.shards == twice.shards);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     clade_recipe_list list;
     char *name = clade_path_join(models(), "config.yml");
     check(name != NULL);
-    if (clade_recipes_from_mergekit_text((const char *)data, size, name, "/nowhere/at/all", &list) == CLADE_OK)
+    if (clade_recipes_from_mergekit_text((const char *)data, size, name, "/nowhere/at/all", &list) == CLADE_OK) {
         check_round_trip(list.documents[list.count - 1].recipe, name);
+        check_plan(list.documents[list.count - 1].recipe);
+    }
     clade_recipe_list_free(&list);
     clade_free(name);
     check(clade_alloc_live() == 0);

@@ -234,7 +234,7 @@ static void hash_with_threads(const clade_recipe *recipe, size_t threads, char h
     bytes_of_child kept = {{NULL}};
     size_t targets[ZOO_TENSORS + 1];
     clade_sha256 hash;
-    const clade_sink sink = {keep_bytes, &kept};
+    const clade_sink sink = {.put = keep_bytes, .context = &kept};
     assert_ok(zoo_family(recipe, &family));
     assert_ok(clade_plan_new(family, recipe, &plan));
     assert_ok(clade_team_new(threads, &options.team));

@@ -33,6 +33,7 @@ static void defaults(void **state)
     assert_true(e->rotate && e->best_weights);
     assert_int_equal(e->labelled + e->corrupted + e->unlabelled, 0);
     assert_int_equal(e->memory, (size_t)1 << 30);
+    assert_int_equal(e->cache_megabytes, 256);
     assert_string_equal(e->algorithm->name, "sms_emoa");
     assert_true(e->algorithm_parameters[0] == 32);
     assert_int_equal(e->children, 600);
@@ -63,7 +64,7 @@ static const char everything[] =
     "{\"name\": "
     "\"nsga2\", \"population\": 20}, \"budget\": {\"images\": 600000, \"seconds\": 1.5}, \"window\": 7, \"best\": "
     "\"entropy\", "
-    "\"best_weights\": false, \"memory\": 2097152}";
+    "\"best_weights\": false, \"memory\": 2097152, \"cache_megabytes\": 0}";
 
 /* Law: the resolved form parses back to an equal experiment, printed alike. */
 static void resolved(void **state)
@@ -104,6 +105,7 @@ static void values(void **state)
     assert_true(e->seconds == 1.5);
     assert_true(e->algorithm_parameters[0] == 20);
     assert_false(e->best_weights);
+    assert_int_equal(e->cache_megabytes, 0);
     const clade_score_plan search = clade_experiment_search_plan(e), holdout = clade_experiment_holdout_plan(e);
     assert_int_equal(search.labelled_split, CLADE_SEARCH);
     assert_int_equal(search.labelled, 128);
@@ -181,6 +183,9 @@ static const struct {
     {"{" BASICS ", \"best\": \"robust\"}", "best: unknown choice \"robust\""},
     {"{" BASICS ", \"best_weights\": 1}", "best_weights: found 1"},
     {"{" BASICS ", \"memory\": 5}", "memory: found 5"},
+    {"{" BASICS ", \"cache_megabytes\": -1}", "cache_megabytes: found -1"},
+    {"{" BASICS ", \"cache_megabytes\": 1.5}", "cache_megabytes: found 1.5"},
+    {"{" BASICS ", \"cache_megabites\": 1}", "did you mean \"cache_megabytes\""},
 };
 
 static void mistakes(void **state)

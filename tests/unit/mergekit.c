@@ -1,4 +1,4 @@
-/* mergekit's YAML in and out: what it means, what is refused, and hostile files. */
+/* mergekit's YAML in and out: what it means, and what is refused. */
 #include "merge_zoo.h"
 
 #include "merge/mergekit.h"
@@ -223,43 +223,6 @@ static void what_is_refused(void **state)
     }
 }
 
-/* ---- hostile files: each is refused, quickly and in little memory ---- */
-
-static void refuse_repeated(const char *head, const char *part, size_t times, const char *expected)
-{
-    clade_text text = {0};
-    clade_recipe *recipe;
-    clade_text_append(&text, "%s", head);
-    for (size_t i = 0; i < times; i++)
-        clade_text_append(&text, "%s", part);
-    assert_fails(read_text(clade_text_get(&text), &recipe), CLADE_ECONFIG, expected);
-    clade_text_free(&text);
-}
-
-static void hostile(void **state)
-{
-    clade_text laughs = {0};
-    clade_recipe *recipe;
-    (void)state;
-    refuse_repeated("a: ", "[", 100000, "levels of nesting");
-    refuse_repeated("a: ", "- ", 100000, "");
-    refuse_repeated("a: [", "1,", 100000, "more than 65536");
-    refuse_repeated("", "aaaaaaaaaaaaaaaa", 100000, "expected at most 1048576");
-    refuse_repeated("a: [", "&x 1,", 5000, "more than 1024 anchors");
-    refuse_repeated("a: &x {p: 1, q: 2, r: 3}\nb:\n  <<: [", "*x,", 40000, "");
-    for (int i = 0; i < 5000; i++)
-        clade_text_append(&laughs, "k%d: 1\n", i);
-    assert_fails(read_text(clade_text_get(&laughs), &recipe), CLADE_ECONFIG, "more than 4096 keys");
-    clade_text_clear(&laughs);
-    clade_text_append(&laughs, "a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
-    for (int i = 1; i < 20; i++)
-        clade_text_append(&laughs, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i, i - 1,
-                          i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
-    assert_fails(read_text(clade_text_get(&laughs), &recipe), CLADE_ECONFIG, "unknown key \"a0\"");
-    clade_text_free(&laughs);
-    assert_int_equal(clade_alloc_live(), 0);
-}
-
 /* ---- out and in again ---- */
 
 /* The recipe read back must give every tensor the same numbers. */
@@ -423,9 +386,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(uniform),     cmocka_unit_test(settings),   cmocka_unit_test(slerp),
-        cmocka_unit_test(one_layer),   cmocka_unit_test(odd_paths),  cmocka_unit_test(what_is_refused),
-        cmocka_unit_test(hostile),     cmocka_unit_test(round_trip), cmocka_unit_test(what_mergekit_cannot_say),
+        cmocka_unit_test(uniform),     cmocka_unit_test(settings),
+        cmocka_unit_test(slerp),       cmocka_unit_test(one_layer),
+        cmocka_unit_test(odd_paths),   cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(round_trip),  cmocka_unit_test(what_mergekit_cannot_say),
         cmocka_unit_test(from_a_file),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,41 +1,5 @@
-/* mergekit's YAML beyond whole models: slices, modules, adapters, what base_model means to each method, tokenizers, and
- * files of several documents. The blocks of the models here are model.layers.0 to .3. */
-#include "merge_zoo.h"
-
-static char folder[TEST_PATH], config[TEST_PATH];
-
-static clade_status read_text(const char *text, clade_recipe **recipe)
-{
-    return clade_recipe_from_mergekit_text(text, strlen(text), config, recipe);
-}
-
-static double value_of(const clade_recipe *recipe, const char *tensor, const char *parent, const char *name)
-{
-    const clade_rule *rule = clade_recipe_rule(recipe, tensor);
-    size_t n = recipe->method->n_parameters, k = clade_method_parameter(recipe->method, name), p = 0;
-    assert_non_null(rule);
-    assert_in_range(k, 0, n - 1);
-    while (parent && p < recipe->n_parents && strcmp(recipe->parents[p].name, parent) != 0)
-        p++;
-    assert_true(p < recipe->n_parents);
-    return parent ? rule->parent[p * n + k] : rule->site[k];
-}
-
-/* The printed recipe of YAML written from RECIPE is that of RECIPE. */
-static void assert_comes_back(const clade_recipe *recipe)
-{
-    clade_text yaml = {0}, once = {0}, twice = {0};
-    clade_recipe *back;
-    assert_ok(clade_recipe_to_mergekit(recipe, &yaml));
-    assert_ok(read_text(clade_text_get(&yaml), &back));
-    clade_recipe_print(recipe, true, &once);
-    clade_recipe_print(back, true, &twice);
-    assert_string_equal(clade_text_get(&once), clade_text_get(&twice));
-    clade_recipe_free(back);
-    clade_text_free(&yaml);
-    clade_text_free(&once);
-    clade_text_free(&twice);
-}
+/* mergekit's YAML beyond whole models: slices, modules, adapters, and what base_model means to each method. */
+#include "mergekit_fixture.h"
 
 /* ---- slices ---- */
 
@@ -138,6 +102,33 @@ static void base_slices(void **state)
     assert_true(value_of(recipe, "model.layers.1.w", NULL, "lambda") == 2);
     assert_comes_back(recipe);
     clade_recipe_free(recipe);
+}
+
+/* A filter of a whole block stands only where all tensors that contain it have one value. */
+static void block_filters(void **state)
+{
+    clade_recipe *recipe;
+    clade_text yaml = {0};
+    (void)state;
+    assert_ok(
+        read_text("merge_method: linear\n"
+                  "models:\n"
+                  "- {model: a, parameters: {weight: [{filter: layers.1.norm, value: 9}, {value: [1, 2, 3, 4]}]}}\n",
+                  &recipe));
+    assert_ok(clade_recipe_to_mergekit(recipe, &yaml));
+    assert_null(strstr(clade_text_get(&yaml), "\"model.layers.1.\""));
+    assert_non_null(strstr(clade_text_get(&yaml), "{filter: \"model.layers.1.w\", value: 2}"));
+    assert_non_null(strstr(clade_text_get(&yaml), "{filter: \"model.layers.1.norm.w\", value: 9}"));
+    assert_comes_back(recipe);
+    clade_recipe_free(recipe);
+    clade_text_clear(&yaml);
+    assert_ok(read_text("merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: [1, 2, 3, 4]}\n", &recipe));
+    assert_ok(clade_recipe_to_mergekit(recipe, &yaml));
+    assert_non_null(strstr(clade_text_get(&yaml), "{filter: \"model.layers.1.\", value: 2}"));
+    assert_null(strstr(clade_text_get(&yaml), "layers.1.w"));
+    assert_comes_back(recipe);
+    clade_recipe_free(recipe);
+    clade_text_free(&yaml);
 }
 
 /* ---- base_model ---- */
@@ -247,121 +238,6 @@ static void modules(void **state)
     clade_text_free(&text);
 }
 
-/* ---- tokenizers ---- */
-
-static void tokenizers(void **state)
-{
-    clade_recipe *recipe;
-    (void)state;
-    assert_ok(read_text("merge_method: ties\nbase_model: c\nmodels: [{model: a}]\nparameters: {weight: 1}\n"
-                        "tokenizer_source: base\nchat_template: chatml\n",
-                        &recipe));
-    assert_true(recipe->vocabulary.kind == CLADE_VOCABULARY_OF && recipe->vocabulary.source == 1);
-    assert_string_equal(recipe->chat_template, "chatml");
-    assert_comes_back(recipe);
-    clade_recipe_free(recipe);
-    assert_ok(read_text("merge_method: linear\nmodels: [{model: a}, {model: b}]\nparameters: {weight: 1}\n"
-                        "tokenizer:\n"
-                        "  source: union\n"
-                        "  pad_to_multiple_of: 64\n"
-                        "  tokens:\n"
-                        "    <|im_start|>: {source: b, force: true}\n"
-                        "    \"a: b\": {source: {kind: zero}}\n"
-                        "    <x>: {source: {kind: model_token, model: a, token: <s>}}\n"
-                        "    <y>: {source: {kind: model_token, model: a, token_id: 7}, force: false}\n"
-                        "chat_template: \"{{ a }}\\n{% b %} # c\"\n",
-                        &recipe));
-    const clade_recipe_vocabulary *vocabulary = &recipe->vocabulary;
-    assert_true(vocabulary->kind == CLADE_VOCABULARY_UNION && vocabulary->pad_to_multiple_of == 64);
-    assert_int_equal(vocabulary->n_tokens, 4);
-    assert_string_equal(vocabulary->tokens[0].token, "<|im_start|>");
-    assert_true(vocabulary->tokens[0].kind == CLADE_TOKEN_OF && vocabulary->tokens[0].source == 1);
-    assert_true(vocabulary->tokens[0].force && vocabulary->tokens[1].kind == CLADE_TOKEN_ZERO);
-    assert_string_equal(vocabulary->tokens[2].like, "<s>");
-    assert_true(vocabulary->tokens[3].like_id == 7 && !vocabulary->tokens[3].force);
-    assert_comes_back(recipe);
-    clade_recipe_free(recipe);
-}
-
-/* ---- several documents ---- */
-
-static clade_status read_list(const char *text, clade_recipe_list *list)
-{
-    return clade_recipes_from_mergekit_text(text, strlen(text), config, "/work", list);
-}
-
-static const char three[] = "name: first\n"
-                            "merge_method: passthrough\n"
-                            "slices:\n"
-                            "- sources: [{model: a, layer_range: [0, 4]}]\n"
-                            "- sources: [{model: b, layer_range: [0, 2]}]\n"
-                            "---\n"
-                            "name: second\n"
-                            "merge_method: linear\n"
-                            "models: [{model: first}]\n"
-                            "parameters: {weight: 1}\n"
-                            "---\n"
-                            "merge_method: linear\n"
-                            "models: [{model: second}, {model: first}]\n"
-                            "parameters: {weight: [1, 6]}\n";
-
-/* The names of the tensors of children that do not exist yet are known. */
-static void documents(void **state)
-{
-    clade_recipe_list list;
-    clade_recipe *recipe;
-    (void)state;
-    assert_ok(read_list(three, &list));
-    assert_int_equal(list.count, 3);
-    assert_string_equal(list.documents[0].name, "first");
-    assert_string_equal(list.documents[0].out, "/work/first");
-    assert_string_equal(list.documents[1].recipe->parents[0].path, "/work/first");
-    assert_null(list.documents[2].name);
-    assert_null(list.documents[2].out);
-    assert_string_equal(list.documents[2].recipe->parents[0].path, "/work/second");
-    for (int block = 0; block < 6; block++) {
-        char name[32];
-        snprintf(name, sizeof name, "model.layers.%d.w", block);
-        assert_near(value_of(list.documents[2].recipe, name, "first", "weight"), 1 + block, 1e-12);
-    }
-    clade_recipe_list_free(&list);
-    assert_fails(read_text(three, &recipe), CLADE_ECONFIG, "found 3 documents, expected one");
-    assert_ok(read_list("name: last\nmerge_method: passthrough\nmodels: [{model: a}]\n", &list));
-    assert_int_equal(list.count, 1);
-    assert_string_equal(list.documents[0].name, "last");
-    clade_recipe_list_free(&list);
-}
-
-static clade_status attempt(void *context)
-{
-    clade_recipe_list list;
-    (void)context;
-    clade_status status = read_list(three, &list);
-    clade_recipe_list_free(&list);
-    return status;
-}
-
-static clade_status attempt_out(void *context)
-{
-    clade_text text = {0};
-    clade_status status = clade_recipe_to_mergekit(context, &text);
-    clade_text_free(&text);
-    return status;
-}
-
-static void every_allocation(void **state)
-{
-    clade_recipe *recipe;
-    (void)state;
-    check_every_allocation(attempt, NULL);
-    assert_ok(read_text("merge_method: slerp\nbase_model: a\nslices: [{sources: [{model: b, layer_range: [0, 1]}, "
-                        "{model: a, layer_range: [1, 2]}]}]\nparameters: {t: [{filter: w, value: 0.5}, {value: 1}]}\n"
-                        "tokenizer: {source: a, tokens: {x: {source: {kind: model_token, model: b, token: y}}}}\n",
-                        &recipe));
-    check_every_allocation(attempt_out, recipe);
-    clade_recipe_free(recipe);
-}
-
 /* ---- refusals ---- */
 
 static const struct {
@@ -408,115 +284,41 @@ static const struct {
      "slices in one of several modules are not supported"},
     {"merge_method: model_stock\nbase_model: a\nmodels: [{model: b}]\n", "found 1 parents, model_stock expects 2"},
     {"merge_method: nearswap\nbase_model: a\nmodels: [{model: b}]\n", "found no t in the top-level parameters"},
-    {"merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: 1}\ntokenizer_source: base\n",
-     "found no base_model that the tokenizer could be of"},
-    {"merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: 1}\ntokenizer_source: q\n",
-     "q is not one of the models that are merged"},
-    {"merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: 1}\ntokenizer_source: a\ntokenizer: {source: "
-     "a}\n",
-     "found both \"tokenizer_source\" and \"tokenizer\""},
-    {"merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: 1}\ntokenizer: {tokens: {x: {source: a}}}\n",
-     "found no source of the tokenizer"},
-    {"merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: 1}\ntokenizer: {source: a, tokens: {x: {source: "
-     "{kind: one}}}}\n",
-     "kind: expected zero or model_token"},
-    {"merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: 1}\ntokenizer: {source: a, tokens: {x: {source: "
-     "{kind: model_token, model: a}}}}\n",
-     "expected {kind: model_token, model: MODEL, token: TEXT}"},
-    {"merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: 1}\ntokenizer: {source: a, "
-     "pad_to_multiple_of: 0}\n",
-     "pad_to_multiple_of: expected a whole number"},
-    {"merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: 1}\nchat_template: vicuna\n",
-     "chat_template: found \"vicuna\""},
-    {"name: ../x\nmerge_method: passthrough\nmodels: [{model: a}]\n", ":1: name: found \"../x\", expected a name that"},
-    {"name: x\nmerge_method: passthrough\nmodels: [{model: a}]\n---\nname: x\nmerge_method: passthrough\nmodels: "
-     "[{model: b}]\n---\na: 1\n",
-     ":5: name: found \"x\", expected a name that no earlier document has"},
-    {"name: &a x\nmerge_method: passthrough\nmodels: [{model: a}]\n---\nname: *a\n", "the alias *a"},
 };
 
 static void what_is_refused(void **state)
 {
-    clade_recipe_list list;
-    (void)state;
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        assert_fails(read_list(refusals[i].text, &list), CLADE_ECONFIG, refusals[i].expected);
-        assert_int_equal(list.count, 0);
-    }
-    assert_int_equal(clade_alloc_live(), 0);
-}
-
-/* A model that is on a hub and not here: how to get it. */
-static void from_a_hub(void **state)
-{
-    static const char remote[] = "merge_method: linear\nmodels: [{model: mistralai/Mistral-7B-v0.1}]\n"
-                                 "parameters: {weight: 1}\n",
-                      gradient[] = "merge_method: linear\nmodels: [{model: org/name}]\nparameters: {weight: [1, 2]}\n";
     clade_recipe *recipe;
     (void)state;
-    write_test_file(config, remote, sizeof remote - 1);
-    assert_fails(clade_recipe_from_mergekit(config, &recipe), CLADE_ECONFIG,
-                 ":2: "); /* of a file, at once; of a text, when its tensors are needed */
-    assert_non_null(strstr(clade_error_message(), "huggingface-cli download mistralai/Mistral-7B-v0.1 --local-dir"));
-    assert_fails(read_text(gradient, &recipe), CLADE_EINPUT, "huggingface-cli download org/name --local-dir");
-}
-
-/* ---- models of four layers ---- */
-
-enum { MOST_NAMES = 16 };
-
-static void write_names(const char *path, const char *const *names, size_t count)
-{
-    static const float values[1] = {0};
-    static const uint64_t shape[1] = {1};
-    clade_tensor tensors[MOST_NAMES];
-    for (size_t i = 0; i < count; i++)
-        tensors[i] = (clade_tensor){.name = names[i],
-                                    .dtype = CLADE_F32,
-                                    .rank = 1,
-                                    .shape = shape,
-                                    .count = 1,
-                                    .bytes = sizeof values,
-                                    .data = values};
-    assert_ok(clade_safetensors_write(path, tensors, count, NULL, NULL));
-}
-
-static int set_up(void **state)
-{
-    static const char *const names[] = {"model.embed.weight",    "model.layers.0.w", "model.layers.1.w",
-                                        "model.layers.2.w",      "model.layers.3.w", "model.norm.weight",
-                                        "model.layers.1.norm.w", "head.weight"};
-    static const char *const flat[] = {"a", "b"}, *const towers[] = {"text.layers.0.w", "visual.layers.0.w"};
-    static const char *const models[] = {"a", "b", "c"};
-    (void)state;
-    make_temporary_folder(folder);
-    snprintf(config, sizeof config, "%s/config.yml", folder);
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-        char path[TEST_PATH];
-        assert_int_equal(mkdir(path_in(folder, models[i]), 0700), 0);
-        snprintf(path, sizeof path, "%s/%s/model.safetensors", folder, models[i]);
-        write_names(path, names, sizeof names / sizeof names[0]);
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        assert_fails(read_text(refusals[i].text, &recipe), CLADE_ECONFIG, refusals[i].expected);
+        assert_null(recipe);
     }
-    write_names(path_in(folder, "flat.safetensors"), flat, 2);
-    write_names(path_in(folder, "towers.safetensors"), towers, 2);
-    return 0;
+    assert_int_equal(clade_alloc_live(), 0);
 }
 
-static int tear_down(void **state)
+/* A slice named by thousands of aliases. */
+static void too_many_layers(void **state)
 {
+    clade_text text = {0};
+    clade_recipe *recipe;
     (void)state;
-    remove_temporary_folder(folder);
-    assert_int_equal(clade_alloc_live(), 0);
-    return 0;
+    clade_text_append(&text, "merge_method: passthrough\nslices: [&s {sources: [{model: a, layer_range: [0, 4]}]}");
+    for (int i = 0; i < 20000; i++)
+        clade_text_append(&text, ", *s");
+    clade_text_append(&text, "]\n");
+    assert_fails(read_text(clade_text_get(&text), &recipe), CLADE_ECONFIG,
+                 "found 80004 layers, expected at most 65536");
+    clade_text_free(&text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slices),          cmocka_unit_test(frankenmerge), cmocka_unit_test(slerp_slices),
-        cmocka_unit_test(base_slices),     cmocka_unit_test(base_models),  cmocka_unit_test(adapters),
-        cmocka_unit_test(modules),         cmocka_unit_test(tokenizers),   cmocka_unit_test(documents),
-        cmocka_unit_test(what_is_refused), cmocka_unit_test(from_a_hub),   cmocka_unit_test(every_allocation),
+        cmocka_unit_test(slices),          cmocka_unit_test(frankenmerge),  cmocka_unit_test(slerp_slices),
+        cmocka_unit_test(base_slices),     cmocka_unit_test(block_filters), cmocka_unit_test(base_models),
+        cmocka_unit_test(adapters),        cmocka_unit_test(modules),       cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(too_many_layers),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, layered_set_up, layered_tear_down);
 }

@@ -52,6 +52,7 @@ static void drop_mask(const recipe *of, size_t p, const fixture *tensor, double 
     clade_rng rng = clade_rng_keyed(keys, 3);
     size_t length = (size_t)(tensor->rank == 0 ? 1 : tensor->shape[tensor->rank > 1]), stride = 1;
     stride = tensor->rank == 3 ? (size_t)tensor->shape[2] : 1;
+    bool by_probability = site(of, "rescale") != 0 && site(of, "rescale_by_probability") != 0;
     for (size_t i = 0; i < tensor->n; i++) {
         double probability = density;
         size_t row = i / (length * stride) * (length * stride) + i % stride, rank = 0;
@@ -61,7 +62,6 @@ static void drop_mask(const recipe *of, size_t p, const fixture *tensor, double 
         }
         if (ranks && length > 1)
             probability = (density - epsilon) + 2 * epsilon / (double)(length - 1) * (double)rank;
-        bool by_probability = site(of, "rescale") != 0 && site(of, "rescale_by_probability") != 0;
         mask[i] = clade_rng_uniform(&rng) < probability ? (by_probability ? 1 / probability : 1) : 0;
     }
 }
@@ -93,32 +93,47 @@ static void sparse(const recipe *of, size_t p, size_t first, size_t n, const fix
         y[p][first + i] *= factor * parent(of, "weight", p);
 }
 
-static double merged(const recipe *of, bool elects, size_t i)
+/* What all elements of a merge share. */
+typedef struct merge_numbers {
+    double weights[PARENTS], sum, lambda;
+    bool elects, largest, normalize;
+} merge_numbers;
+
+static merge_numbers numbers_of(const recipe *of)
 {
-    double D = 0, W = 0, sign = 0, weights = 0;
-    for (size_t p = 0; p < PARENTS; p++) {
+    merge_numbers all = {.lambda = site(of, "lambda"),
+                         .elects = strstr(of->method->name, "ties") || strcmp(of->method->name, "della") == 0,
+                         .largest = site(of, "merge") != 0,
+                         .normalize = site(of, "normalize") != 0};
+    for (size_t p = 0; p < PARENTS; p++)
+        all.sum += all.weights[p] = parent(of, "weight", p);
+    return all;
+}
+
+static double merged(const merge_numbers *of, size_t i)
+{
+    double D = 0, W = 0, sign = 0;
+    for (size_t p = 0; p < PARENTS; p++)
         sign += y[p][i];
-        weights += parent(of, "weight", p);
-    }
     sign = sign >= 0 ? 1 : -1;
     for (size_t p = 0; p < PARENTS; p++) {
         bool agrees = y[p][i] * sign > 0;
-        if (site(of, "merge") != 0 && agrees && fabs(y[p][i]) > fabs(D)) {
+        if (of->largest && agrees && fabs(y[p][i]) > fabs(D)) {
             D = y[p][i];
-            W = parent(of, "weight", p);
-        } else if (site(of, "merge") == 0 && (agrees || !elects)) {
+            W = of->weights[p];
+        } else if (!of->largest && (agrees || !of->elects)) {
             D += y[p][i];
-            W += parent(of, "weight", p);
+            W += of->weights[p];
         }
     }
-    W = elects ? (W == 0 ? 1 : W) : fabs(weights) < 1e-8 ? 1 : weights;
-    return site(of, "lambda") * (site(of, "normalize") != 0 ? D / W : D);
+    W = of->elects ? (W == 0 ? 1 : W) : fabs(of->sum) < 1e-8 ? 1 : of->sum;
+    return of->lambda * (of->normalize ? D / W : D);
 }
 
 static void expect(const recipe *of, size_t count)
 {
     bool global = of->method->survey_scope == CLADE_SURVEY_RULE;
-    bool elects = strstr(of->method->name, "ties") != NULL || strcmp(of->method->name, "della") == 0;
+    merge_numbers numbers = numbers_of(of);
     for (size_t p = 0; p < PARENTS; p++) {
         size_t n = 0;
         for (size_t t = 0; t < count; t++) {
@@ -137,7 +152,7 @@ static void expect(const recipe *of, size_t count)
     }
     for (size_t t = 0, n = 0; t < count; n += tensors[t++].n)
         for (size_t i = 0; i < tensors[t].n; i++)
-            tensors[t].expected[i] = (double)tensors[t].base[i] + merged(of, elects, n + i);
+            tensors[t].expected[i] = (double)tensors[t].base[i] + merged(&numbers, n + i);
 }
 
 /* Execute and compare, for several tiles, with states for one use and for many; all give the same bits. */
@@ -280,11 +295,35 @@ static void refused(void **state)
     }
 }
 
+/* The only allocation of the pipeline: what a sort needs besides the state. */
+static void no_memory(void **state)
+{
+    (void)state;
+    fill(&tensors[0], "a", 1, 100, 1, 1, false);
+    recipe of = recipe_of("ties");
+    execution self = {.recipe = &of, .reused = true};
+    clade_merge_tile whole = whole_of(&self, 0);
+    void *made = test_calloc(of.method->state_bytes(&whole), 1), *partial = test_calloc(1, 1 << 16);
+    assert_in_range(of.method->partial_bytes(&whole, 0), 1, 1 << 16);
+    clade_merge_tile view = view_of(&self, 0, 0, 100, made);
+    bool again = false;
+    assert_ok(of.method->survey(&view, 0, partial));
+    assert_ok(of.method->survey_merge(&whole, 0, made, partial));
+    size_t live = clade_alloc_live();
+    clade_alloc_fail_at(1);
+    assert_fails(of.method->survey_end(&whole, 0, made, &again), CLADE_EIO, "the order of a task vector");
+    assert_int_equal(clade_alloc_live(), live);
+    assert_ok(of.method->survey_end(&whole, 0, made, &again));
+    assert_int_equal(clade_alloc_live(), live);
+    test_free(made);
+    test_free(partial);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows),        cmocka_unit_test(choices), cmocka_unit_test(pieces),
-        cmocka_unit_test(mask_pieces), cmocka_unit_test(refused),
+        cmocka_unit_test(mask_pieces), cmocka_unit_test(refused), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,5 +45,6 @@ const clade_method clade_method_linear = {
     .base = CLADE_BASE_IGNORED,
     .laws =
         CLADE_LAW_SYMMETRIC | CLADE_LAW_ONE_PARENT | CLADE_LAW_EQUAL | CLADE_LAW_WEIGHT_SCALE | CLADE_LAW_EXACT_BITS,
+    .carries_nonfinite = true,
     .combine = combine,
 };

@@ -29,5 +29,6 @@ const clade_method clade_method_passthrough = {
     .max_parents = 1,
     .base = CLADE_BASE_IGNORED,
     .laws = CLADE_LAW_ONE_PARENT | CLADE_LAW_EXACT_BITS,
+    .carries_nonfinite = true,
     .combine = combine,
 };

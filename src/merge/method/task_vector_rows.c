@@ -180,6 +180,7 @@ const clade_method clade_method_task_arithmetic = {
     .max_parents = CLADE_MAX_PARENTS,
     .base = CLADE_BASE_REQUIRED,
     .laws = LAWS,
+    .carries_nonfinite = true,
     .combine = arithmetic_combine,
 };
 
