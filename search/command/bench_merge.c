@@ -148,6 +148,7 @@ static clade_status make_recipe(const bench *self, const zoo *of, const clade_me
 {
     size_t n = of->n_parents < method->max_parents ? of->n_parents : method->max_parents;
     CLADE_TRY(clade_recipe_new(method, n, 2, recipe));
+    (*recipe)->out_dtype = of->dtype; /* what it is anyway: see change() */
     static const char *const patterns[] = {"*.layers.0.*", "*"};
     bool filled = fill_models(self, of, *recipe);
     for (size_t r = 0; r < 2 && filled; r++) {
@@ -173,11 +174,13 @@ static const char *changing(const clade_method *method)
     return "";
 }
 
-/* Change parameter NAME in the first N_RULES rules, so that the next child is another one. */
+/* Change parameter NAME in the first N_RULES rules, so that the next child is another one. For a method without any
+ * number that could be changed, the recipe says its dtype or leaves it to be found: enough to have the child made anew. */
 static void change(clade_recipe *recipe, size_t n_rules, const char *name, double factor)
 {
     const clade_method *method = recipe->method;
     size_t k = clade_method_parameter(method, name);
+    recipe->has_out_dtype = recipe->has_out_dtype != (*name == '\0');
     for (size_t r = 0; r < n_rules && k < method->n_parameters; r++) {
         bool per_parent = method->parameters[k].scope == CLADE_PER_PARENT;
         for (size_t p = 0; p < (per_parent ? recipe->n_parents : 1); p++)
@@ -231,12 +234,13 @@ static clade_status time_children(clade_recipe *recipe, const clade_child_option
     CLADE_TRY(clade_family_open_recipe(recipe, &family));
     clade_status status = clade_child_new(family, options, &child);
     *seconds = INFINITY;
+    const char *changes = changing(recipe->method);
     for (int run = 0; run <= RUNS && status == CLADE_OK; run++) {
         double begin = clade_bench_now();
         status = clade_child_make(child, recipe);
         if (run > 0) /* the first one maps the files */
             *seconds = fmin(*seconds, clade_bench_now() - begin);
-        change(recipe, n_rules, changing(recipe->method), run % 2 ? 1.25 : 0.8);
+        change(recipe, n_rules, changes, run % 2 ? 1.25 : 0.8);
     }
     clade_child_free(child);
     clade_family_close(family);
@@ -320,7 +324,8 @@ static clade_status bench_all(const bench *self)
         printf("%-18s %-6s %7s %10s %10s %10s\n", "method", "dtype", "threads", "ms", "GB/s", "of memcpy");
     for (size_t i = 0; i < count; i++) {
         const zoo *const streamed[] = {&large_f32, &large_bf16}, *const whole[] = {&matrices, NULL};
-        const zoo *const *of = methods[i]->merged_in_survey ? whole : streamed;
+        bool gram = methods[i]->statistics && strcmp(methods[i]->statistics, "gram") == 0;
+        const zoo *const *of = methods[i]->merged_in_survey || gram ? whole : streamed;
         for (size_t z = 0; z < 2 && of[z] && !methods[i]->adapters; z++) {
             CLADE_TRY(bench_speed(self, methods[i], of[z], NULL));
             if (clade_team_size(self->team) > 1)

@@ -40,8 +40,10 @@ static void put_parameters(clade_json_writer *writer, const clade_parameter *par
         clade_json_put_string(writer, "name", p->name);
         clade_json_put_string(writer, "kind", kind_name(p->kind));
         clade_json_put_string(writer, "scope", scope_name(p->scope));
-        clade_json_put_number(writer, "low", p->low);
-        clade_json_put_number(writer, "high", p->high);
+        if (p->kind != CLADE_CHOICE) {
+            clade_json_put_number(writer, "low", p->low);
+            clade_json_put_number(writer, "high", p->high);
+        }
         if (p->kind == CLADE_CHOICE)
             put_choices(writer, p);
         else
@@ -193,7 +195,7 @@ static void people_value(const clade_json_at *at, clade_text *text)
 static void people_parameters(const clade_json_at *parameters, clade_text *text)
 {
     for (size_t i = 0; i < clade_json_size(parameters); i++) {
-        static const char *const columns[] = {"scope", "kind", "low", "high", "default", "search"};
+        static const char *const columns[] = {"scope", "kind", "low", "high", "default", "choices", "search"};
         const clade_json_at parameter = clade_json_item(parameters, i);
         clade_json_at field = clade_json_member(&parameter, "name");
         clade_text_append(text, "    ");
@@ -201,7 +203,7 @@ static void people_parameters(const clade_json_at *parameters, clade_text *text)
         clade_text_append(text, ":");
         for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
             field = clade_json_member(&parameter, columns[c]);
-            if (clade_json_kind_of(&field) == CLADE_JSON_NULL)
+            if (clade_json_kind_of(&field) == CLADE_JSON_NULL || clade_json_kind_of(&field) == CLADE_JSON_ABSENT)
                 continue;
             clade_text_append(text, " %s ", columns[c]);
             people_value(&field, text);

@@ -41,7 +41,7 @@ static void check_parent(const checker *self, size_t p)
         clade_problem(self->problems, "%s: parent %zu has no name", self->where, p);
     if (parent->adapter.path && parent->adapter.path[0] == '\0')
         clade_problem(self->problems, "%s: the adapter of parent %zu has no path", self->where, p);
-    if (!parent->path && parent->adapter.path && !self->recipe->base)
+    if (!parent->path && parent->adapter.path && !self->recipe->base && !method->adapters)
         clade_problem(self->problems, "%s: parent %zu is an adapter, expected a base or a path that it is added to",
                       self->where, p);
     if (parent->path ? parent->path[0] == '\0' : !parent->adapter.path)
