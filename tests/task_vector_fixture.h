@@ -153,10 +153,18 @@ static inline bool survey_pass(execution *self, const clade_merge_tile *whole, s
     for (size_t t = from; t < until; t++) {
         clade_merge_tile tensor = whole_of(self, t);
         size_t unit = method->unit ? method->unit(&tensor) : 1, piece = rounded(CLADE_MERGE_PIECE, unit);
+        size_t stride = method->sample_stride ? method->sample_stride(whole, pass) : 0;
         for (size_t first = 0; first < tensors[t].n; first += piece) {
-            memset(partial, 0, bytes);
+            memset(partial, 0xff, bytes);
+            memset(partial, 0, method->cleared_bytes ? method->cleared_bytes(whole, pass) : bytes);
             size_t end = smaller(tensors[t].n, first + piece), step = rounded(self->tile, unit);
-            for (size_t at = first; at < end; at += step) {
+            for (size_t block = first; block < end && stride > 0; block += stride) {
+                size_t at = (size_t)clade_sample_place(block, stride);
+                clade_merge_tile view = view_of(self, t, at, CLADE_MERGE_SAMPLE, state);
+                if (at + CLADE_MERGE_SAMPLE <= end)
+                    assert_ok(method->survey(&view, pass, partial));
+            }
+            for (size_t at = first; at < end && stride == 0; at += step) {
                 clade_merge_tile view = view_of(self, t, at, smaller(end - at, step), state);
                 assert_ok(method->survey(&view, pass, partial));
             }

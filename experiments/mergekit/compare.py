@@ -5,7 +5,7 @@
 
 VENV   a folder for a virtual environment; made, with mergekit 0.1.5 and its dependencies from PyPI, when it is not there
 CLADE  the program `clade`
-WORK   a folder for the models (made when they are not there) and the outputs; the largest size needs 9 GB
+WORK   a folder for the models (made when they are not there) and the outputs; all sizes need 12 GB
 
 Both tools get the same YAML file. A round runs each once, in turn, with the page cache warm; the fastest round of each
 counts. Models are Llama-shaped with random weights: three parents that are the base plus a tenth of noise.
@@ -13,11 +13,9 @@ counts. Models are Llama-shaped with random weights: three parents that are the 
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
-import time
 
 SIZES = {  # layers, width, rows of the embedding, dtype
     "14M": (4, 384, 16000, "float32"),
@@ -106,17 +104,25 @@ def write_yaml(path, folder, method, dtype):
         file.write("\n".join(lines) + "\n")
 
 
+MEASURE = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=sys.stderr)
+_, code, usage = os.wait4(process.pid, 0)
+print(json.dumps({"wall": time.perf_counter() - start, "cpu": usage.ru_utime + usage.ru_stime,
+                  "bytes": usage.ru_maxrss * 1024}))
+sys.exit(code != 0)
+"""
+
+
 def measure(command, out):
-    """Wall and CPU seconds and peak resident bytes of COMMAND, by the operating system's own accounts of the child."""
+    """Wall and CPU seconds and peak resident bytes of COMMAND, by the operating system's own accounts. A small process
+    starts it: the peak of a program includes that of the process it was forked from, and this one has torch loaded."""
     shutil.rmtree(out, ignore_errors=True)
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    error = process.stderr.read()
-    _, code, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    if code != 0:
-        sys.exit(f"{' '.join(command)}: failed\n{error.decode()}")
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "bytes": usage.ru_maxrss * 1024}
+    done = subprocess.run([sys.executable, "-S", "-E", "-c", MEASURE, *command], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}: failed\n{done.stderr}")
+    return json.loads(done.stdout)
 
 
 def largest_difference(one, other):

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clade/sparse_kernels.h"
+
 typedef struct clade_kernels {
     const char *name; /* "portable", "avx2", "avx512" */
 
@@ -21,6 +23,8 @@ typedef struct clade_kernels {
     double (*sum_abs)(size_t n, const float *x);
     /* The index of the first non-finite element, or n. */
     size_t (*first_nonfinite)(size_t n, const float *x);
+    /* Whether no element of 16 bits has all the bits of EXPONENT (0x7c00 for F16, 0x7f80 for BF16). */
+    bool (*finite_halves)(size_t n, const uint16_t *x, uint16_t exponent);
 
     /* out[i] = sum over r of c[r] * rows[r][i], in double in the order of the rows, rounded once; N_ROWS >= 1. The first
      * product is not added to 0, so that -0 stays -0. */
@@ -29,32 +33,13 @@ typedef struct clade_kernels {
      * bits of base[i]. */
     void (*weighted_deltas)(size_t n, size_t n_rows, const float *const *rows, const float *base, const double *c,
                             float *out);
+    /* Both from and to 16 bits, the results rounded to f32 first: with a base the second, without (NULL) the first. */
+    void (*weighted_bf16)(size_t n, size_t n_rows, const uint16_t *const *rows, const uint16_t *base, const double *c,
+                          uint16_t *out);
+    void (*weighted_f16)(size_t n, size_t n_rows, const uint16_t *const *rows, const uint16_t *base, const double *c,
+                         uint16_t *out);
 
-    /* The task-vector pipeline (src/merge/method/task_vectors.h), in double over blocks that stay in the first cache.
-     * y[i] = weight * (x[i] - base[i]). */
-    void (*delta)(size_t n, const float *x, const float *base, double weight, double *y);
-    /* The same where the magnitude of the float difference has bits from LOW to HIGH, else 0 (of either sign). */
-    void (*delta_between)(size_t n, const float *x, const float *base, int32_t low, int32_t high, double weight,
-                          double *y);
-    /* The bits of the magnitude of the float difference, xor FLIP. */
-    void (*delta_keys)(size_t n, const float *x, const float *base, uint32_t flip, uint32_t *keys);
-    /* y[i] = 0 but where draws[i] >> 11 is below THRESHOLD. */
-    void (*keep_below)(size_t n, const uint64_t *draws, uint64_t threshold, double *y);
-    /* y[i] = 0 but where (draws[i] >> 11) 2^-53 is below p = low + slope * ranks[i]; with DIVIDE the others over p. */
-    void (*keep_ranked)(size_t n, const uint64_t *draws, const uint32_t *ranks, double low, double slope, bool divide,
-                        double *y);
-    /* Bit i of BITS (n / 64 words, and one for the rest): y[i] is not 0. */
-    void (*pack_nonzero)(size_t n, const double *y, uint64_t *bits);
-    /* y[i] = 0 but where bit i is set. */
-    void (*keep_bits)(size_t n, const uint64_t *bits, double *y);
-    /* sum[i] += y[i] */
-    void (*add)(size_t n, const double *y, double *sum);
-    /* sum[i] += y[i] and weights[i] += weight where y[i] has the sign of votes[i], of which 0 counts as +. */
-    void (*add_agreeing)(size_t n, const double *y, const double *votes, double weight, double *sum, double *weights);
-    /* y[i] /= weights[i], where that is not 0. */
-    void (*divide)(size_t n, const double *weights, double *y);
-    /* out[i] = base[i] + lambda * y[i], rounded once; where the product is 0, the bits of base[i]. */
-    void (*add_to_base)(size_t n, const float *base, const double *y, double lambda, float *out);
+    const clade_sparse_kernels *sparse; /* of task vectors */
 
     /* u8 image values to floats: out = u / 255 * scale + shift. (n) */
     void (*normalise_u8)(size_t n, const uint8_t *in, float scale, float shift, float *out);

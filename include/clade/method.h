@@ -121,6 +121,8 @@ typedef struct clade_method {
     size_t (*combine_unit)(const clade_merge_tile *tensor);
     bool carries_nonfinite; /* an element that is not finite, of any parent or the base, makes that element of the child
                                not finite: then the results are looked at, and the inputs only when they show one */
+    bool takes_nonfinite;   /* survey and combine may see elements that are not finite: they are looked for afterwards,
+                               when they are in the caches */
     bool merged_in_survey;  /* combine looks at the base and the state only; its tiles have no parents (NULL) */
     /* Bytes of scratch for survey and combine of a tile of tile->n elements; NULL: none. */
     size_t (*scratch_bytes)(const clade_merge_tile *tile);
@@ -132,6 +134,13 @@ typedef struct clade_method {
      * needs none). */
     size_t (*state_bytes)(const clade_merge_tile *tensor);
     size_t (*partial_bytes)(const clade_merge_tile *tensor, unsigned pass);
+    /* A pass that wants a sample only: of every so many elements (a power of two, at least CLADE_MERGE_SAMPLE and at most
+     * CLADE_MERGE_PIECE) one run of CLADE_MERGE_SAMPLE, at a place that depends on its index alone; the end of a piece
+     * may have none. 0, or NULL: all elements. Only with units of 1, and not in the last pass. Elements of a sample may
+     * not be finite. */
+    size_t (*sample_stride)(const clade_merge_tile *tensor, unsigned pass);
+    /* The first bytes of a partial state that are cleared before a piece; NULL: all. */
+    size_t (*cleared_bytes)(const clade_merge_tile *tensor, unsigned pass);
     /* Pass PASS over a tile, adding to PARTIAL, which was cleared before the first tile of a piece (CLADE_MERGE_PIECE
      * elements or one unit, whichever is more). Pieces may be surveyed on several threads. */
     clade_status (*survey)(const clade_merge_tile *tile, unsigned pass, void *partial);
@@ -144,6 +153,12 @@ typedef struct clade_method {
     /* OUT (n) f32; must not overlap the inputs. */
     clade_status (*combine)(const clade_merge_tile *tile, float *out);
 
+    /* Not NULL, with carries_nonfinite: combine gives the sum of the parents times C (n_parents), or with a base the base plus the sum of the
+     * differences from it times C, so it may be left to a kernel that works on the elements as they are stored. TENSOR
+     * has its state and no elements. has_coefficients: whether that holds for these values; NULL: for all. */
+    clade_status (*coefficients)(const clade_merge_tile *tensor, double *c);
+    bool (*has_coefficients)(const clade_merge_tile *tensor);
+
     /* Not NULL: the parents are adapters that become one by their factors (clade_adapters_merge in adapter.h); there is
      * no survey and no combine. */
     const struct clade_adapter_rule *adapters;
@@ -151,6 +166,17 @@ typedef struct clade_method {
 
 /* Elements of a piece of a survey: the grain of threads, and of sums, whose bits depend on it. */
 enum { CLADE_MERGE_PIECE = 1 << 20 };
+
+/* Elements of a run of a sample. */
+enum { CLADE_MERGE_SAMPLE = 64 };
+
+/* Where the run of a sample begins among the STRIDE elements from FIRST (a multiple of it) on: not at one place, which
+ * would be one column of a matrix. */
+static inline uint64_t clade_sample_place(uint64_t first, size_t stride)
+{
+    uint64_t mixed = (first / stride + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    return first + (mixed >> 32) % (stride / CLADE_MERGE_SAMPLE) * CLADE_MERGE_SAMPLE;
+}
 
 /* The registry, in the order of `clade list methods`. */
 const clade_method *const *clade_methods(size_t *count);

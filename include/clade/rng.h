@@ -2,7 +2,7 @@
  *
  * A generator is a value; there is no global one. clade_rng_keyed derives an independent stream from a list of 64-bit
  * keys (seed, child, purpose, ...), so any rank can redo any draw. clade_rng_advance jumps, so draw i of a stream is
- * reachable in O(log i): masks are drawn per element index, never per tile or thread. */
+ * reachable in O(log i): masks (from clade_pcg32, below) are drawn per element index, never per tile or thread. */
 #ifndef CLADE_RNG_H
 #define CLADE_RNG_H
 
@@ -23,23 +23,27 @@ clade_rng clade_rng_keyed(const uint64_t *keys, size_t count);
 
 uint64_t clade_rng_next(clade_rng *rng); /* 64 uniform bits; outputs the old state, as NumPy */
 void clade_rng_advance(clade_rng *rng, clade_uint128 delta);
-/* The next N results of clade_rng_next into OUT. */
-void clade_rng_fill(clade_rng *rng, size_t n, uint64_t *out);
 /* Uniform integer in [0, bound), by multiply-shift with rejection (Lemire); bound >= 1. Variable number of draws. */
 uint64_t clade_rng_below(clade_rng *rng, uint64_t bound);
 double clade_rng_uniform(clade_rng *rng); /* 53-bit double in [0, 1): (next >> 11) * 2^-53 */
-/* The T for which (next >> 11) < T exactly when clade_rng_uniform would be below P; P in [0, 1]. */
-uint64_t clade_rng_threshold(double p);
 /* Standard normal, exactly two draws (Box-Muller, cosine branch; u1 in (0,1]). Uses libm: same bits per platform only,
  * so never for weights. */
 double clade_rng_normal(clade_rng *rng);
 
-/* pcg32 XSH-RR 64/32 of pcg-c, kept for its published known answers. */
+/* pcg32 XSH-RR 64/32 (O'Neill 2014): the draws of masks, one for each element, which vector units make side by side. */
 typedef struct clade_pcg32 {
     uint64_t state, increment;
 } clade_pcg32;
 clade_pcg32 clade_pcg32_seeded(uint64_t initial, uint64_t sequence);
-uint32_t clade_pcg32_next(clade_pcg32 *rng);
+/* An independent stream per list of keys, as clade_rng_keyed. */
+clade_pcg32 clade_pcg32_keyed(const uint64_t *keys, size_t count);
+uint32_t clade_pcg32_next(clade_pcg32 *rng); /* many at once: fill_pcg32 in kernels.h */
 void clade_pcg32_advance(clade_pcg32 *rng, uint64_t delta);
+/* The T for which clade_pcg32_next is below T with probability P, to 2^-32; P in [0, 1]. */
+static inline uint32_t clade_pcg32_threshold(double p)
+{
+    double scaled = p * 0x1p32 + 0.5;
+    return scaled < 0x1p32 ? (uint32_t)scaled : UINT32_MAX;
+}
 
 #endif

@@ -14,6 +14,8 @@
 #include "search/export/card.h"
 #include "search/export/shown.h"
 
+enum { MOST_THREADS = 1024 };
+
 /* ---- progress: one line on a terminal; in a log one every ten seconds, none for what takes less ---- */
 
 typedef struct watch {
@@ -57,11 +59,17 @@ static void show_recipe(const clade_merge_job *job, size_t index, clade_shown_re
 static clade_status append_texts(const clade_merge_job *job, size_t index, clade_text *card, clade_text *json)
 {
     clade_shown_recipe shown;
+    clade_turned_paths turned = {0};
     show_recipe(job, index, &shown);
-    clade_recipe_print(&shown.recipe, true, json);
-    clade_text_append(json, "\n");
-    CLADE_TRY(clade_text_status(json));
-    return clade_model_card(job->steps.items[index].recipe, &shown.recipe, NULL, 0, card);
+    CLADE_TRY(clade_model_card(job->steps.items[index].recipe, &shown.recipe, NULL, 0, card));
+    clade_status status = clade_merge_turn_paths(job, index, &shown, &turned);
+    if (status == CLADE_OK) {
+        clade_recipe_print(&shown.recipe, true, json);
+        clade_text_append(json, "\n");
+        status = clade_text_status(json);
+    }
+    clade_turned_paths_free(&turned);
+    return status;
 }
 
 static clade_status write_merge(const clade_merge_job *job, size_t index, clade_merge *merge)
@@ -224,6 +232,9 @@ static clade_status run(int argc, char **argv)
     if (shard_megabytes > UINT64_MAX / 1000000)
         return clade_fail(CLADE_EUSAGE, "clade merge: --shard-size: found %llu, expected at most %llu",
                           (unsigned long long)shard_megabytes, (unsigned long long)(UINT64_MAX / 1000000));
+    if (job.threads > MOST_THREADS)
+        return clade_fail(CLADE_EUSAGE, "clade merge: --threads: found %llu, expected at most %d",
+                          (unsigned long long)job.threads, MOST_THREADS);
     job.shard_bytes = shard_megabytes * 1000000;
     job.source = arguments.items[0];
     job.out = arguments.items[1];

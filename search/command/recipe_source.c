@@ -101,32 +101,38 @@ clade_status clade_recipe_open(const char *source, clade_recipe **recipe)
 
 /* ---- models that are children of runs ---- */
 
-bool clade_is_run_child(const char *path)
+/* PATH, which does not exist, has the form FOLDER:WORD, and there is such a folder. */
+static clade_status find_run_child(const char *path, bool *found)
 {
     char *folder;
     const char *word;
-    bool is_folder = split_run_child(path, &folder, &word) == CLADE_OK && folder && clade_path_is_folder(folder);
+    *found = false;
+    CLADE_TRY(split_run_child(path, &folder, &word));
+    *found = folder && clade_path_is_folder(folder);
     clade_free(folder);
-    return is_folder;
+    return CLADE_OK;
 }
 
 /* For the reader of YAML, which has to know the names of tensors: a child has those of its base or first parent. */
 static clade_status like_run_child(void *context, const char *path, char **model)
 {
-    char *next = clade_strdup(path);
-    clade_status status = next ? CLADE_OK : clade_fail_memory(strlen(path), "a path");
+    char *next = NULL;
+    bool found = false;
     (void)context;
     *model = NULL;
-    for (int depth = 0; status == CLADE_OK && clade_is_run_child(next) && depth <= CLADE_MOST_RUN_DEPTH; depth++) {
+    clade_status status = find_run_child(path, &found);
+    for (int depth = 0; status == CLADE_OK && found && depth <= CLADE_MOST_RUN_DEPTH; depth++) {
         clade_recipe *recipe = NULL;
-        status = open_run_child(next, &recipe);
+        status = open_run_child(next ? next : path, &recipe);
         clade_free(next);
-        next = status == CLADE_OK ? clade_strdup(recipe->base ? recipe->base->path : recipe->parents[0].path) : NULL;
-        if (status == CLADE_OK && !next)
-            status = clade_fail_memory(sizeof *recipe, "a path");
+        next = NULL;
+        if (status == CLADE_OK)
+            next = clade_strdup(recipe->base ? recipe->base->path : recipe->parents[0].path);
+        if (status == CLADE_OK)
+            status = next ? find_run_child(next, &found) : clade_fail_memory(sizeof *recipe, "a path");
         clade_recipe_free(recipe);
     }
-    if (status == CLADE_OK && strcmp(next, path) != 0)
+    if (status == CLADE_OK)
         *model = next;
     else
         clade_free(next);
@@ -140,7 +146,14 @@ typedef struct stepper {
     clade_merge_steps *steps;
 } stepper;
 
-/* Takes RECIPE, SHOWN and OUT, also on failure. */
+static void free_step(clade_merge_step *step)
+{
+    clade_free(step->shown);
+    clade_free(step->out);
+    clade_recipe_free(step->recipe);
+}
+
+/* Takes what STEP owns, also on failure. */
 static clade_status add_step(stepper *self, clade_merge_step step)
 {
     clade_merge_steps *steps = self->steps;
@@ -156,9 +169,7 @@ static clade_status add_step(stepper *self, clade_merge_step step)
         steps->items[steps->count++] = step;
         return CLADE_OK;
     }
-    clade_free(step.shown);
-    clade_free(step.out);
-    clade_recipe_free(step.recipe);
+    free_step(&step);
     return steps->count < CLADE_MOST_STEPS
                ? clade_fail_memory(sizeof step, "the steps of a merge")
                : clade_fail(CLADE_ECONFIG, "found more than %d merges to make", CLADE_MOST_STEPS);
@@ -174,36 +185,39 @@ static char *place_of(const stepper *self, const char *path)
     return clade_path_join(self->work, name);
 }
 
-/* *PATH, a child of a run, becomes the place of a step that makes it. */
+/* The step that makes PATH, a child of a run, at PLACE, and before it those that it needs. */
+static clade_status add_run_child(stepper *self, const char *path, const char *place, int depth)
+{
+    clade_merge_step step = {.shown = clade_strdup(path), .out = clade_strdup(place)};
+    clade_status status = step.shown && step.out ? CLADE_OK : clade_fail_memory(strlen(path), "a path");
+    if (status == CLADE_OK && depth == CLADE_MOST_RUN_DEPTH)
+        status = clade_fail(CLADE_ECONFIG, "%s: found children of runs made of children of runs more than %d deep",
+                            path, CLADE_MOST_RUN_DEPTH);
+    if (status == CLADE_OK)
+        status = open_run_child(path, &step.recipe);
+    if (status == CLADE_OK)
+        status = expand(self, step.recipe, depth + 1);
+    if (status == CLADE_OK)
+        return add_step(self, step);
+    free_step(&step);
+    return status;
+}
+
+/* *PATH, where it is a child of a run, becomes the place of a step that makes it. */
 static clade_status expand_model(stepper *self, char **path, int depth)
 {
-    if (!*path || !clade_is_run_child(*path))
+    bool found = false;
+    if (*path)
+        CLADE_TRY(find_run_child(*path, &found));
+    if (!found)
         return CLADE_OK;
     char *place = place_of(self, *path);
-    if (!place)
-        return clade_fail_memory(strlen(*path), "a path");
-    if (!clade_merge_steps_find(self->steps, self->steps->count, place)) {
-        clade_merge_step step = {.shown = clade_strdup(*path), .out = clade_strdup(place)};
-        clade_status status = step.shown && step.out ? CLADE_OK : clade_fail_memory(strlen(*path), "a path");
-        if (status == CLADE_OK && depth == CLADE_MOST_RUN_DEPTH)
-            status =
-                clade_fail(CLADE_ECONFIG, "%s: found children of runs made from children of runs more than %d deep",
-                           *path, CLADE_MOST_RUN_DEPTH);
-        if (status == CLADE_OK)
-            status = open_run_child(*path, &step.recipe);
-        if (status == CLADE_OK)
-            status = expand(self, step.recipe, depth + 1);
-        if (status == CLADE_OK) {
-            status = add_step(self, step);
-        } else {
-            clade_free(step.shown);
-            clade_free(step.out);
-            clade_recipe_free(step.recipe);
-        }
-        if (status != CLADE_OK) {
-            clade_free(place);
-            return status;
-        }
+    clade_status status = place ? CLADE_OK : clade_fail_memory(strlen(*path), "a path");
+    if (status == CLADE_OK && !clade_merge_steps_find(self->steps, self->steps->count, place))
+        status = add_run_child(self, *path, place, depth);
+    if (status != CLADE_OK) {
+        clade_free(place);
+        return status;
     }
     clade_free(*path);
     *path = place;
@@ -226,6 +240,7 @@ static clade_status fill_document(const stepper *self, clade_recipe_document *do
     bool many = self->steps->many;
     step->recipe = document->recipe;
     step->is_result = many || last;
+    step->is_name = !step->is_result;
     document->recipe = NULL;
     if (last && !many)
         return CLADE_OK;
@@ -243,9 +258,7 @@ static clade_status add_documents(stepper *self, clade_recipe_list *list)
         if (status == CLADE_OK)
             status = expand(self, step.recipe, 0);
         if (status != CLADE_OK) {
-            clade_free(step.shown);
-            clade_free(step.out);
-            clade_recipe_free(step.recipe);
+            free_step(&step);
             return status;
         }
         CLADE_TRY(add_step(self, step));
@@ -278,11 +291,8 @@ clade_status clade_merge_steps_open(const char *source, const char *out, const c
 
 void clade_merge_steps_free(clade_merge_steps *steps)
 {
-    for (size_t i = 0; i < steps->count; i++) {
-        clade_free(steps->items[i].shown);
-        clade_free(steps->items[i].out);
-        clade_recipe_free(steps->items[i].recipe);
-    }
+    for (size_t i = 0; i < steps->count; i++)
+        free_step(&steps->items[i]);
     clade_free(steps->items);
     *steps = (clade_merge_steps){0};
 }

@@ -10,13 +10,11 @@
  * caller. */
 clade_status clade_recipe_open(const char *source, clade_recipe **recipe) CLADE_CHECK_RESULT;
 
-/* PATH, which does not exist, has the form of a child of a run: FOLDER:WORD, and there is such a folder. */
-bool clade_is_run_child(const char *path);
-
 /* One merge of several. */
 typedef struct clade_merge_step {
     char *shown;          /* owned: what other recipes call its child: NAME, OUT/NAME or RUN:CHILD; NULL: the result */
     char *out;            /* owned: where its child is made and found by later steps; NULL: the result's own place */
+    bool is_name;         /* SHOWN is a mere name: of a document whose child is no result */
     bool is_result;       /* kept at the end; else removed */
     clade_recipe *recipe; /* owned; with paths that can be opened once the steps before are made */
 } clade_merge_step;

@@ -9,6 +9,7 @@
 
 static const uint64_t dxsm_multiplier = 0xda942042e4dd58b5U;
 static const uint64_t pcg32_multiplier = 6364136223846793005U;
+static const uint64_t state_seed = 0, sequence_seed = 0x9e3779b97f4a7c15U; /* of keys: any two different numbers */
 
 clade_rng clade_rng_seeded(clade_uint128 initial, clade_uint128 sequence)
 {
@@ -21,7 +22,6 @@ clade_rng clade_rng_seeded(clade_uint128 initial, clade_uint128 sequence)
 
 clade_rng clade_rng_keyed(const uint64_t *keys, size_t count)
 {
-    static const uint64_t state_seed = 0, sequence_seed = 0x9e3779b97f4a7c15U; /* any two different numbers */
     size_t bytes = count * sizeof *keys;
     return clade_rng_seeded(clade_xxh64(keys, bytes, state_seed), clade_xxh64(keys, bytes, sequence_seed));
 }
@@ -40,18 +40,6 @@ uint64_t clade_rng_next(clade_rng *rng)
     clade_uint128 state = rng->state;
     rng->state = state * dxsm_multiplier + rng->increment;
     return output(state);
-}
-
-/* The state stays in registers. Several streams side by side, to wait for their multiplications together, were no
- * faster: a draw has four of them, and a CPU begins about one in a cycle. */
-void clade_rng_fill(clade_rng *rng, size_t n, uint64_t *out)
-{
-    clade_uint128 state = rng->state, increment = rng->increment;
-    for (size_t i = 0; i < n; i++) {
-        out[i] = output(state);
-        state = state * dxsm_multiplier + increment;
-    }
-    rng->state = state;
 }
 
 /* Brown, "Random Number Generation with Arbitrary Strides", 1994: the step x -> m x + c composed with itself by
@@ -89,13 +77,6 @@ double clade_rng_uniform(clade_rng *rng)
     return (double)(clade_rng_next(rng) >> 11) * 0x1p-53;
 }
 
-uint64_t clade_rng_threshold(double p)
-{
-    double scaled = p * 0x1p53; /* exact */
-    uint64_t whole = (uint64_t)scaled;
-    return whole + ((double)whole < scaled);
-}
-
 double clade_rng_normal(clade_rng *rng)
 {
     static const double two_pi = 6.283185307179586476925286766559;
@@ -111,6 +92,12 @@ clade_pcg32 clade_pcg32_seeded(uint64_t initial, uint64_t sequence)
     rng.state += initial;
     clade_pcg32_next(&rng);
     return rng;
+}
+
+clade_pcg32 clade_pcg32_keyed(const uint64_t *keys, size_t count)
+{
+    size_t bytes = count * sizeof *keys;
+    return clade_pcg32_seeded(clade_xxh64(keys, bytes, state_seed), clade_xxh64(keys, bytes, sequence_seed));
 }
 
 uint32_t clade_pcg32_next(clade_pcg32 *rng)

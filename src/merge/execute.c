@@ -10,7 +10,7 @@
 #include "clade/kernels.h"
 #include "merge/wave.h"
 
-enum { DEFAULT_TILE = 16384, COMBINE_PIECE = 1 << 18 };
+enum { DEFAULT_TILE = 8192, COMBINE_PIECE = 1 << 18 };
 enum { WAVE_SURVEYS = 512 }; /* states of many small tensors are larger than these */
 
 /* ---- an executor ---- */
@@ -95,34 +95,69 @@ uint64_t clade_executor_memory(const clade_executor *executor, const clade_plan 
 
 /* ---- combine ---- */
 
+/* Elements FIRST .. FIRST + N - 1 as *BYTES. C: NULL, or the coefficients of a weighted sum; one that is not finite is done
+ * again, tile by tile, for its message. */
+static clade_status combine_tile(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n,
+                                 const double *c, const void **bytes, size_t *size)
+{
+    const clade_method *method = job->plan->recipe->method;
+    clade_merge_tile view;
+    *size = n * sizeof(uint16_t);
+    if (c && clade_tile_weigh(job, room, first, n, c, bytes))
+        return CLADE_OK;
+    bool check = !job->checked && !method->carries_nonfinite;
+    CLADE_TRY(clade_tile_load(job, room, first, n, check && !method->takes_nonfinite, &view));
+    view.state = job->state;
+    clade_status status = method->combine(&view, room->out);
+    if (status != CLADE_OK)
+        return clade_fail_prefix(status, "tensor %s", job->target->tensor.name);
+    if (check && method->takes_nonfinite)
+        CLADE_TRY(clade_tile_check(job, room, first, n));
+    return clade_tile_finish(job, room, first, n, bytes, size);
+}
+
+/* The coefficients, where the method and the tensor allow to work with nothing else; else *C is NULL. */
+static clade_status find_coefficients(const clade_tensor_job *job, const clade_tile_room *room, double *room_for_c,
+                                      const double **c)
+{
+    const clade_method *method = job->plan->recipe->method;
+    *c = NULL;
+    if (!method->coefficients || !clade_tile_halves(job, room) ||
+        (method->has_coefficients && !method->has_coefficients(&job->tensor)))
+        return CLADE_OK;
+    clade_merge_tile tensor = job->tensor;
+    tensor.state = job->state;
+    clade_status status = method->coefficients(&tensor, room_for_c);
+    if (status != CLADE_OK)
+        return clade_fail_prefix(status, "tensor %s", job->target->tensor.name);
+    *c = room_for_c;
+    return CLADE_OK;
+}
+
 static clade_status combine_piece(void *context, size_t index, size_t thread)
 {
     clade_wave *self = context;
     const clade_piece *at = &self->pieces[index];
     clade_tensor_job *job = &self->jobs[at->job];
-    const clade_method *method = self->plan->recipe->method;
+    const clade_sink *sink = self->sink;
     clade_tile_room *room = &self->executor->rooms[thread];
     size_t tile = clade_piece_elements(job, job->combine_unit, self->executor->options.tile);
+    double room_for_c[CLADE_MAX_PARENTS];
+    const double *c;
     if (self->executor->options.release)
         CLADE_TRY(clade_tensor_job_populate(job, at->first, at->n));
     if (job->target->copied)
-        return self->sink->put(self->sink->context, job->index, 0, job->copied_from, job->target->tensor.bytes);
+        return sink->put(sink->context, job->index, 0, job->copied_from, job->target->tensor.bytes);
     size_t bytes_each = room->widen ? sizeof(float) : clade_dtype_of(job->target->tensor.dtype)->bits / 8;
-    const clade_sink *sink = self->sink;
+    clade_tile_begin(job, room, tile,
+                     self->plan->recipe->method->merged_in_survey ? CLADE_TILE_BASE : CLADE_TILE_COMBINE);
+    CLADE_TRY(find_coefficients(job, room, room_for_c, &c));
     for (size_t done = 0; done < at->n; done += tile) {
-        clade_merge_tile view;
         const void *bytes;
         size_t n = at->n - done < tile ? at->n - done : tile, size;
         uint64_t first_byte = (at->first + done) * bytes_each;
         room->to = sink->place ? sink->place(sink->context, job->index, first_byte) : NULL;
-        CLADE_TRY(clade_tile_load(job, room, at->first + done, n, tile,
-                                  method->merged_in_survey ? CLADE_TILE_BASE : CLADE_TILE_COMBINE,
-                                  !job->checked && !method->carries_nonfinite, &view));
-        view.state = job->state;
-        clade_status status = method->combine(&view, room->out);
-        if (status != CLADE_OK)
-            return clade_fail_prefix(status, "tensor %s", job->target->tensor.name);
-        CLADE_TRY(clade_tile_finish(job, room, at->first + done, n, &bytes, &size));
+        CLADE_TRY(combine_tile(job, room, at->first + done, n, c, &bytes, &size));
         if (!room->to)
             CLADE_TRY(sink->put(sink->context, job->index, first_byte, bytes, size));
     }

@@ -7,10 +7,11 @@
 
 #include "clade/adapter.h"
 #include "clade/files.h"
-#include "io/file_sum.h"
+#include "clade/version.h"
 #include "merge/describe.h"
 #include "merge/execute.h"
 #include "merge/family.h"
+#include "merge/verify.h"
 
 struct clade_merge {
     clade_recipe *recipe;   /* borrowed */
@@ -184,18 +185,11 @@ clade_status clade_merge_stamp(clade_merge *merge)
 
 /* ---- writing ---- */
 
-/* The checksum of a tensor as it was handed to the writer. Shards of an earlier, interrupted merge have none: the writer
- * has read them again and compared them before it kept them. */
-typedef struct written_sum {
-    clade_io_sum sum;
-    bool known;
-} written_sum;
-
 typedef struct writing {
     const clade_merge *merge;
     const clade_merge_output *output;
     clade_checkpoint_writer *writer;
-    written_sum *sums; /* (count), owned when the output is to be verified, else NULL */
+    clade_written_sum *sums; /* (count), owned when the output is to be verified, else NULL */
     atomic_uint_fast64_t done;
     uint64_t total;
     pthread_mutex_t talking; /* of progress and sums */
@@ -273,6 +267,27 @@ static const char *tokenizer_of(const clade_merge *merge)
     return path && clade_path_is_folder(path) ? path : NULL;
 }
 
+/* What the bytes of the child are made from: the recipe with the content of its models, the rows of their vocabularies,
+ * which come from other files, and the program. A merge that was interrupted goes on where all of it is the same. */
+static clade_status identify(const clade_merge *merge, char hex[CLADE_SHA256_HEX])
+{
+    const clade_vocabulary *vocabulary = merge->family->vocabulary;
+    clade_sha256 hash;
+    CLADE_TRY(clade_recipe_hash(merge->recipe, hex));
+    clade_sha256_init(&hash);
+    clade_sha256_update(&hash, CLADE_VERSION, sizeof CLADE_VERSION);
+    clade_sha256_update(&hash, hex, CLADE_SHA256_HEX);
+    for (size_t s = 0; vocabulary && s <= merge->plan->recipe->n_parents; s++) {
+        const clade_row_map *map = clade_vocabulary_map(vocabulary, s);
+        if (!map)
+            continue;
+        clade_sha256_update(&hash, map->start, (map->n_rows + 1) * sizeof *map->start);
+        clade_sha256_update(&hash, map->items, map->start[map->n_rows] * sizeof *map->items);
+    }
+    clade_sha256_hex(&hash, hex);
+    return CLADE_OK;
+}
+
 /* What config.json has to say of the child that it does not say of the model it comes from. */
 static clade_status list_members(const clade_merge *merge, clade_config_member **members, size_t *n_members)
 {
@@ -312,7 +327,7 @@ static clade_status write_all(writing *self, const char *out)
     clade_config_member *members;
     size_t n_members = 0;
     const clade_vocabulary *vocabulary = merge->family->vocabulary;
-    CLADE_TRY(clade_recipe_hash(merge->recipe, identity));
+    CLADE_TRY(identify(merge, identity));
     CLADE_TRY(list_members(merge, &members, &n_members));
     const clade_extra_file recipe = {output->recipe_name, output->recipe_text,
                                      output->recipe_text ? strlen(output->recipe_text) : 0};
@@ -346,55 +361,6 @@ static clade_status write_all(writing *self, const char *out)
     return status;
 }
 
-/* ---- reading it again ---- */
-
-/* *WRONG: it was read, and is not what was made. */
-static clade_status verify_tensor(const clade_plan *plan, const clade_checkpoint *written, size_t i,
-                                  const written_sum *expected, bool *wrong)
-{
-    const clade_tensor *wanted = &plan->targets[i].tensor, *found = clade_checkpoint_at(written, i);
-    *wrong = true;
-    if (strcmp(found->name, wanted->name) != 0 || found->dtype != wanted->dtype ||
-        !clade_tensor_same_shape(found, wanted))
-        return clade_fail(CLADE_EIO, "%s: tensor %s is not as it was written", clade_checkpoint_path(written),
-                          wanted->name);
-    clade_io_sum sum = clade_io_sum_of(0, found->data, found->bytes);
-    clade_checkpoint_release(written, found, 0, found->bytes);
-    *wrong = expected->known && (sum.low != expected->sum.low || sum.high != expected->sum.high);
-    if (!*wrong)
-        return CLADE_OK;
-    return clade_fail(CLADE_EIO, "%s: tensor %s: its bytes are not those that were written",
-                      clade_checkpoint_path(written), wanted->name);
-}
-
-static clade_status compare(const clade_plan *plan, const char *out, const written_sum *sums, bool *wrong)
-{
-    clade_checkpoint *written;
-    CLADE_TRY(clade_checkpoint_open(out, &written));
-    clade_status status = CLADE_OK;
-    *wrong = clade_checkpoint_count(written) != plan->count;
-    if (*wrong)
-        status = clade_fail(CLADE_EIO, "%s: found %zu tensors, expected %zu", out, clade_checkpoint_count(written),
-                            plan->count);
-    for (size_t i = 0; i < plan->count && status == CLADE_OK; i++)
-        status = verify_tensor(plan, written, i, &sums[i], wrong);
-    clade_checkpoint_close(written);
-    return status;
-}
-
-/* A child that is not what was made does not keep its name. */
-static clade_status verify(const clade_plan *plan, const char *out, const written_sum *sums)
-{
-    bool wrong = false;
-    clade_status status = compare(plan, out, sums, &wrong);
-    if (!wrong)
-        return status;
-    status = clade_fail_prefix(status, "not what was made, and so removed");
-    return clade_remove_folder(out) == CLADE_OK
-               ? status
-               : clade_fail_prefix(CLADE_EIO, "what was written is not what was made, and cannot be removed");
-}
-
 clade_status clade_merge_write(clade_merge *merge, const char *out, const clade_merge_output *output)
 {
     writing self = {.merge = merge, .output = output};
@@ -405,7 +371,7 @@ clade_status clade_merge_write(clade_merge *merge, const char *out, const clade_
     pthread_mutex_init(&self.talking, NULL);
     clade_status status = write_all(&self, out);
     if (status == CLADE_OK && self.sums)
-        status = verify(merge->plan, out, self.sums);
+        status = clade_verify_merge(merge->plan, out, self.sums);
     pthread_mutex_destroy(&self.talking);
     clade_free(self.sums);
     return status;

@@ -208,37 +208,111 @@ static clade_status check_finite(const clade_tensor_job *job, size_t source, uin
                       rounded(job, source) ? " in the dtype of the recipe" : "", isnan(row[bad]) ? "NaN" : "infinite");
 }
 
-clade_status clade_tile_load(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, size_t tile,
-                             clade_tile_use use, bool check, clade_merge_tile *view)
+void clade_tile_begin(const clade_tensor_job *job, clade_tile_room *room, size_t tile, clade_tile_use use)
 {
-    size_t m = job->target->n_taking_part, n_sources = count_sources(job);
+    size_t m = job->target->n_taking_part;
+    room->use = use;
     clade_arena_reset(&room->arena);
-    bool floats = room->widen || job->target->tensor.dtype == CLADE_F32;
-    room->out = use != CLADE_TILE_SURVEY && floats && room->to ? room->to
-                                                               : clade_arena_take(&room->arena, tile * sizeof(float));
+    room->result = clade_arena_take(&room->arena, tile * sizeof(float));
     room->stored = clade_arena_take(&room->arena, tile * sizeof(double));
-    void *scratch = clade_arena_take(&room->arena, tile_scratch(job, tile));
-    for (size_t i = use == CLADE_TILE_BASE ? m : 0; i < n_sources; i++) {
-        size_t source = source_of(job, i);
-        if (direct(job, source)) {
-            room->rows[i] = clade_source_direct(job->target, source) + first;
-        } else {
-            float *row = clade_arena_take(&room->arena, tile * sizeof(float));
-            clade_source_read(job->target, source, first, n, row, scratch);
-            if (rounded(job, source))
-                round_to(job->plan->recipe->dtype, n, row);
-            room->rows[i] = row;
-        }
-        if (check)
-            CLADE_TRY(check_finite(job, source, first, n, room->rows[i]));
+    room->scratch = clade_arena_take(&room->arena, tile_scratch(job, tile));
+    for (size_t i = use == CLADE_TILE_BASE ? m : 0; i < count_sources(job); i++)
+        room->converted[i] =
+            direct(job, source_of(job, i)) ? NULL : clade_arena_take(&room->arena, tile * sizeof(float));
+}
+
+/* Elements FIRST .. FIRST + N - 1 of a source of 16 bits, stored as they are, while those of the next tile are on their
+ * way: one after the other the sources would be read at less than the memory's speed. */
+static void read_halves(const clade_tensor *tensor, uint64_t first, size_t n, float *row)
+{
+    enum { LINE = 64, STEP = 512 };
+    const unsigned char *data = (const unsigned char *)tensor->data + first * sizeof(uint16_t);
+    uint64_t left = tensor->count - first - n;
+    size_t ahead = n < STEP ? 0 : left < n ? (size_t)left : n;
+    for (size_t done = 0; done < n; done += STEP) {
+        size_t m = n - done < STEP ? n - done : STEP, end = done + STEP < ahead ? done + STEP : ahead;
+        for (size_t i = done; i < end; i += LINE / sizeof(uint16_t))
+            __builtin_prefetch(data + (n + i) * sizeof(uint16_t), 0, 2);
+        clade_widen(tensor->dtype, data + done * sizeof(uint16_t), m, row + done);
     }
+}
+
+static void read_source(const clade_tensor_job *job, clade_tile_room *room, size_t source, uint64_t first, size_t n,
+                        float *row)
+{
+    const clade_source *from = &job->target->sources[source];
+    if (clade_dtype_of(from->tensor->dtype)->bits == 16 && !from->rows && !from->delta)
+        read_halves(from->tensor, first, n, row);
+    else
+        clade_source_read(job->target, source, first, n, row, room->scratch);
+    if (rounded(job, source))
+        round_to(job->plan->recipe->dtype, n, row);
+}
+
+clade_status clade_tile_check(const clade_tensor_job *job, const clade_tile_room *room, uint64_t first, size_t n)
+{
+    for (size_t i = room->use == CLADE_TILE_BASE ? job->target->n_taking_part : 0; i < count_sources(job); i++)
+        CLADE_TRY(check_finite(job, source_of(job, i), first, n, room->rows[i]));
+    return CLADE_OK;
+}
+
+clade_status clade_tile_load(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, bool check,
+                             clade_merge_tile *view)
+{
+    size_t m = job->target->n_taking_part;
+    bool floats = room->widen || job->target->tensor.dtype == CLADE_F32;
+    room->out = room->use != CLADE_TILE_SURVEY && floats && room->to ? room->to : room->result;
+    for (size_t i = room->use == CLADE_TILE_BASE ? m : 0; i < count_sources(job); i++) {
+        size_t source = source_of(job, i);
+        if (room->converted[i])
+            read_source(job, room, source, first, n, room->converted[i]);
+        room->rows[i] = room->converted[i] ? room->converted[i] : clade_source_direct(job->target, source) + first;
+    }
+    if (check)
+        CLADE_TRY(clade_tile_check(job, room, first, n));
     *view = job->tensor;
     view->n = n;
     view->offset = first;
-    view->parents = use == CLADE_TILE_BASE ? NULL : room->rows;
+    view->parents = room->use == CLADE_TILE_BASE ? NULL : room->rows;
     view->base = job->plan->uses_base ? room->rows[m] : NULL;
-    view->scratch = scratch;
+    view->scratch = room->scratch;
     return CLADE_OK;
+}
+
+/* ---- sources of 16 bits without tiles ---- */
+
+bool clade_tile_halves(const clade_tensor_job *job, const clade_tile_room *room)
+{
+    clade_dtype dtype = job->target->tensor.dtype;
+    bool halves = !room->widen && clade_dtype_of(dtype)->bits == 16;
+    for (size_t i = 0; i < count_sources(job); i++) {
+        const clade_source *from = &job->target->sources[source_of(job, i)];
+        halves = halves && from->tensor->dtype == dtype && !from->rows && !from->delta &&
+                 !rounded(job, source_of(job, i)) && (uintptr_t)from->tensor->data % _Alignof(uint16_t) == 0;
+    }
+    return halves;
+}
+
+/* Rounding keeps what is not finite, and may make more of it: with 16 bits looking at what is stored is enough. */
+static bool finite_halves(clade_dtype dtype, size_t n, const uint16_t *stored)
+{
+    uint16_t exponent = dtype == CLADE_F16 ? 0x7c00 : 0x7f80;
+    return clade_kernels_best()->finite_halves(n, stored, exponent);
+}
+
+bool clade_tile_weigh(const clade_tensor_job *job, clade_tile_room *room, uint64_t first, size_t n, const double *c,
+                      const void **bytes)
+{
+    const uint16_t *rows[CLADE_MAX_PARENTS + 1] = {NULL};
+    const clade_kernels *kernels = clade_kernels_best();
+    size_t m = job->target->n_taking_part;
+    uint16_t *out = room->to && (uintptr_t)room->to % _Alignof(uint16_t) == 0 ? room->to : room->stored;
+    for (size_t i = 0; i < count_sources(job); i++)
+        rows[i] = (const uint16_t *)job->target->sources[source_of(job, i)].tensor->data + first;
+    (job->target->tensor.dtype == CLADE_F16 ? kernels->weighted_f16 : kernels->weighted_bf16)(n, m, rows, rows[m], c,
+                                                                                              out);
+    *bytes = room->to ? memmove(room->to, out, n * sizeof *out) : out;
+    return finite_halves(job->target->tensor.dtype, n, out);
 }
 
 /* ---- results ---- */
@@ -249,9 +323,7 @@ static clade_status check_results(const clade_tensor_job *job, const clade_tile_
     size_t bad = clade_kernels_best()->first_nonfinite(n, out);
     if (bad == n)
         return CLADE_OK;
-    bool merged = job->plan->recipe->method->merged_in_survey;
-    for (size_t i = merged ? job->target->n_taking_part : 0; i < count_sources(job); i++)
-        CLADE_TRY(check_finite(job, source_of(job, i), first, n, room->rows[i]));
+    CLADE_TRY(clade_tile_check(job, room, first, n));
     return clade_fail(CLADE_EEVAL, "tensor %s: element %llu of the child is %s in %s, expected a finite number",
                       job->target->tensor.name, (unsigned long long)(first + bad), isnan(out[bad]) ? "NaN" : "infinite",
                       clade_dtype_of(job->target->tensor.dtype)->name);
@@ -261,11 +333,13 @@ clade_status clade_tile_finish(const clade_tensor_job *job, clade_tile_room *roo
                                const void **bytes, size_t *size)
 {
     clade_dtype dtype = job->target->tensor.dtype;
-    CLADE_TRY(check_results(job, room, first, n));
     void *stored = room->to && !room->widen ? room->to : room->stored;
+    bool halves = clade_dtype_of(dtype)->bits == 16;
     if (dtype != CLADE_F32)
         clade_narrow(dtype, room->out, n, stored);
-    if (clade_dtype_of(dtype)->bits == 16) { /* rounding may have made an infinity */
+    if (!halves || !finite_halves(dtype, n, stored))
+        CLADE_TRY(check_results(job, room, first, n));
+    if (halves && (room->widen || !finite_halves(dtype, n, stored))) {
         clade_widen(dtype, stored, n, room->out);
         CLADE_TRY(check_results(job, room, first, n));
     }

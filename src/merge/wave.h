@@ -25,6 +25,7 @@ typedef struct clade_survey {
     void *state;
     bool active; /* another pass is wanted */
     bool ran;    /* in this wave: its tensors were read and are finite */
+    bool seen;   /* a pass saw all elements, and found them finite */
 } clade_survey;
 
 typedef struct clade_piece {

@@ -8,27 +8,60 @@ enum { PIECES_AT_ONCE = 64, SMALL_STATE = 1 << 16 };
 
 /* ---- survey ---- */
 
+static size_t sample_stride(const clade_wave *self, const clade_survey *of)
+{
+    const clade_method *method = self->plan->recipe->method;
+    return method->sample_stride ? method->sample_stride(&of->whole, self->pass) : 0;
+}
+
+static clade_status survey_tile(clade_wave *self, const clade_piece *at, size_t thread, uint64_t first, size_t n,
+                                void *partial)
+{
+    clade_tensor_job *job = &self->jobs[at->job];
+    clade_tile_room *room = &self->executor->rooms[thread];
+    const clade_survey *of = &self->surveys[at->survey];
+    const clade_method *method = self->plan->recipe->method;
+    clade_merge_tile view;
+    bool check = !of->seen && sample_stride(self, of) == 0;
+    CLADE_TRY(clade_tile_load(job, room, first, n, check && !method->takes_nonfinite, &view));
+    view.state = of->state;
+    clade_status status = method->survey(&view, self->pass, partial);
+    if (status != CLADE_OK)
+        return clade_fail_prefix(status, "tensor %s", job->target->tensor.name);
+    return check && method->takes_nonfinite ? clade_tile_check(job, room, first, n) : CLADE_OK;
+}
+
 static clade_status survey_piece(void *context, size_t index, size_t thread)
 {
     clade_wave *self = context;
     const clade_piece *at = &self->pieces[self->first_piece + index];
     clade_tensor_job *job = &self->jobs[at->job];
-    const clade_method *method = self->plan->recipe->method;
     void *partial = self->partials + index * self->partial_stride;
-    clade_tile_room *room = &self->executor->rooms[thread];
+    size_t stride = sample_stride(self, &self->surveys[at->survey]);
     size_t tile = clade_piece_elements(job, job->survey_unit, CLADE_SURVEY_TILE);
     if (self->executor->options.release)
         CLADE_TRY(clade_tensor_job_populate(job, at->first, at->n));
-    for (size_t done = 0; done < at->n; done += tile) {
-        clade_merge_tile view;
+    clade_tile_begin(job, &self->executor->rooms[thread], tile, CLADE_TILE_SURVEY);
+    for (uint64_t first = at->first, end = at->first + at->n; first < end && stride > 0; first += stride) {
+        uint64_t place = clade_sample_place(first, stride);
+        if (place + CLADE_MERGE_SAMPLE <= end)
+            CLADE_TRY(survey_tile(self, at, thread, place, CLADE_MERGE_SAMPLE, partial));
+    }
+    for (size_t done = 0; done < at->n && stride == 0; done += tile) {
         size_t n = at->n - done < tile ? at->n - done : tile;
-        CLADE_TRY(clade_tile_load(job, room, at->first + done, n, tile, CLADE_TILE_SURVEY, self->pass == 0, &view));
-        view.state = self->surveys[at->survey].state;
-        clade_status status = method->survey(&view, self->pass, partial);
-        if (status != CLADE_OK)
-            return clade_fail_prefix(status, "tensor %s", job->target->tensor.name);
+        CLADE_TRY(survey_tile(self, at, thread, at->first + done, n, partial));
     }
     return CLADE_OK;
+}
+
+static void clear_partial(const clade_wave *self, size_t index)
+{
+    const clade_method *method = self->plan->recipe->method;
+    const clade_survey *of = &self->surveys[self->pieces[self->first_piece + index].survey];
+    size_t bytes = method->cleared_bytes ? method->cleared_bytes(&of->whole, self->pass)
+                                         : method->partial_bytes(&of->whole, self->pass);
+    if (bytes > 0)
+        memset(self->partials + index * self->partial_stride, 0, bytes);
 }
 
 /* The pieces at hand, then their partial states folded in order. */
@@ -37,8 +70,8 @@ static clade_status survey_batch(clade_wave *self, clade_team *team, size_t coun
     const clade_method *method = self->plan->recipe->method;
     if (self->sink->stop && self->sink->stop(self->sink->context))
         return clade_fail(CLADE_EINTERRUPTED, "interrupted");
-    if (self->partial_stride > 0)
-        memset(self->partials, 0, count * self->partial_stride);
+    for (size_t i = 0; i < count; i++)
+        clear_partial(self, i);
     CLADE_TRY(clade_team_run(team, count, survey_piece, self));
     for (size_t i = 0; i < count; i++) {
         const clade_piece *at = &self->pieces[self->first_piece + i];
@@ -106,6 +139,7 @@ static clade_status survey_pass(clade_wave *self, clade_team *team)
     for (size_t s = 0; s < self->n_surveys; s++) {
         clade_survey *one = &self->surveys[s];
         bool again = false;
+        one->seen = one->seen || sample_stride(self, one) == 0;
         if (one->active && method->survey_end) {
             clade_status status = method->survey_end(&one->whole, self->pass, one->state, &again);
             if (status != CLADE_OK)

@@ -37,15 +37,19 @@ static void normalise_u8(size_t n, const uint8_t *restrict in, float factor, flo
 /* --- 16-bit conversions ------------------------------------------------------------------------------------------- */
 
 /* Rebias the exponent; a subnormal becomes exact by a subtraction of floats (F. Giesen, "float->half variants"). */
-static void widen_f16(size_t n, const uint16_t *restrict in, float *restrict out)
+static inline float float_of_f16(uint32_t half)
 {
     const float smallest_normal = 0x1p-14f;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t half = in[i], rest = (half & 0x7fff) << 13, exponent = rest & 0x0f800000;
-        float subnormal = float_of(rest + 0x38800000) - smallest_normal;
-        uint32_t normal = rest + (exponent == 0x0f800000 ? 0x70000000 : 0x38000000); /* infinity and NaN: all ones */
-        out[i] = float_of((exponent == 0 ? bits_of(subnormal) : normal) | (half & 0x8000) << 16);
-    }
+    uint32_t rest = (half & 0x7fff) << 13, exponent = rest & 0x0f800000;
+    float subnormal = float_of(rest + 0x38800000) - smallest_normal;
+    uint32_t normal = rest + (exponent == 0x0f800000 ? 0x70000000 : 0x38000000); /* infinity and NaN: all ones */
+    return float_of((exponent == 0 ? bits_of(subnormal) : normal) | (half & 0x8000) << 16);
+}
+
+static void widen_f16(size_t n, const uint16_t *restrict in, float *restrict out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = float_of_f16(in[i]);
 }
 
 static void widen_bf16(size_t n, const uint16_t *restrict in, float *restrict out)
@@ -151,167 +155,115 @@ static size_t first_nonfinite(size_t n, const float *x)
     return i;
 }
 
-/* --- weighted sums ------------------------------------------------------------------------------------------------ */
+static bool finite_halves(size_t n, const uint16_t *x, uint16_t exponent)
+{
+    uint16_t bad = 0;
+    for (size_t i = 0; i < n; i++)
+        bad |= (x[i] & exponent) == exponent;
+    return bad == 0;
+}
 
-enum { SUMS = 128 }; /* partial sums in double that stay in the first cache */
+/* --- weighted sums ------------------------------------------------------------------------------------------------
+ * In blocks, of which the sums in double stay in the first cache; up to four rows at once, so that these are on their way
+ * from memory together. */
+
+enum { BLOCK = 256, AT_ONCE = 4 };
+
+typedef enum element { ELEMENT_F32, ELEMENT_BF16, ELEMENT_F16 } element;
+
+static inline double element_of(element kind, const void *row, size_t i)
+{
+    const float *x = row;
+    const uint16_t *half = row;
+    return (double)(kind == ELEMENT_F32    ? x[i]
+                    : kind == ELEMENT_BF16 ? float_of((uint32_t)half[i] << 16)
+                                           : float_of_f16(half[i]));
+}
+
+/* Add K rows, from element FIRST, to the (N) sums, or with BEGIN make the sums of them. */
+static inline void add_rows(element kind, bool deltas, size_t k, bool begin, size_t first, size_t n,
+                            const void *const *rows, const void *base, const double *c, double *sum)
+{
+    for (size_t i = 0; i < n; i++) {
+        double b = deltas ? element_of(kind, base, first + i) : 0, total = begin ? 0 : sum[i];
+        for (size_t r = 0; r < k; r++) {
+            double x = element_of(kind, rows[r], first + i), y = c[r] * (deltas ? x - b : x);
+            total = begin && r == 0 ? y : total + y;
+        }
+        sum[i] = total;
+    }
+}
+
+static inline void add_up_to_four(element kind, bool deltas, size_t k, bool begin, size_t first, size_t n,
+                                  const void *const *rows, const void *base, const double *c, double *sum)
+{
+    if (k == 1)
+        add_rows(kind, deltas, 1, begin, first, n, rows, base, c, sum);
+    else if (k == 2)
+        add_rows(kind, deltas, 2, begin, first, n, rows, base, c, sum);
+    else if (k == 3)
+        add_rows(kind, deltas, 3, begin, first, n, rows, base, c, sum);
+    else
+        add_rows(kind, deltas, AT_ONCE, begin, first, n, rows, base, c, sum);
+}
+
+/* N at most BLOCK. */
+static inline void weigh(element kind, bool deltas, size_t first, size_t n, size_t n_rows, const void *const *rows,
+                         const void *base, const double *c, float *out)
+{
+    double sum[BLOCK];
+    add_up_to_four(kind, deltas, n_rows < AT_ONCE ? n_rows : AT_ONCE, true, first, n, rows, base, c, sum);
+    for (size_t r = AT_ONCE; r < n_rows; r += AT_ONCE) {
+        size_t k = n_rows - r < AT_ONCE ? n_rows - r : AT_ONCE;
+        add_up_to_four(kind, deltas, k, false, first, n, rows + r, base, c + r, sum);
+    }
+    for (size_t i = 0; i < n && deltas; i++) /* b + -0 has the bits of b, also where b is -0 or 0 */
+        sum[i] = element_of(kind, base, first + i) + (sum[i] == 0 ? -0.0 : sum[i]);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)sum[i];
+}
+
+static inline void weigh_all(element kind, bool deltas, size_t n, size_t n_rows, const void *const *rows,
+                             const void *base, const double *c, void *out)
+{
+    float results[BLOCK];
+    for (size_t first = 0; first < n; first += BLOCK) {
+        size_t m = n - first < BLOCK ? n - first : BLOCK;
+        weigh(kind, deltas, first, m, n_rows, rows, base, c, kind == ELEMENT_F32 ? (float *)out + first : results);
+        if (kind == ELEMENT_BF16)
+            narrow_bf16(m, results, (uint16_t *)out + first);
+        if (kind == ELEMENT_F16)
+            narrow_f16(m, results, (uint16_t *)out + first);
+    }
+}
 
 static void weighted_sum(size_t n, size_t n_rows, const float *const *rows, const double *c, float *restrict out)
 {
-    double sum[SUMS];
-    for (size_t first = 0; first < n; first += SUMS) {
-        size_t m = n - first < SUMS ? n - first : SUMS;
-        const float *x = rows[0] + first;
-        for (size_t i = 0; i < m; i++)
-            sum[i] = c[0] * (double)x[i];
-        for (size_t r = 1; r < n_rows; r++) {
-            x = rows[r] + first;
-            double factor = c[r];
-            for (size_t i = 0; i < m; i++)
-                sum[i] += factor * (double)x[i];
-        }
-        for (size_t i = 0; i < m; i++)
-            out[first + i] = (float)sum[i];
-    }
+    weigh_all(ELEMENT_F32, false, n, n_rows, (const void *const *)rows, NULL, c, out);
 }
 
 static void weighted_deltas(size_t n, size_t n_rows, const float *const *rows, const float *base, const double *c,
                             float *restrict out)
 {
-    double sum[SUMS];
-    for (size_t first = 0; first < n; first += SUMS) {
-        size_t m = n - first < SUMS ? n - first : SUMS;
-        const float *b = base + first, *x = rows[0] + first;
-        for (size_t i = 0; i < m; i++)
-            sum[i] = c[0] * ((double)x[i] - (double)b[i]);
-        for (size_t r = 1; r < n_rows; r++) {
-            x = rows[r] + first;
-            double factor = c[r];
-            for (size_t i = 0; i < m; i++)
-                sum[i] += factor * ((double)x[i] - (double)b[i]);
-        }
-        for (size_t i = 0; i < m; i++) /* b + -0 has the bits of b, also where b is -0 or 0 */
-            sum[i] = sum[i] == 0 ? -0.0 : sum[i];
-        for (size_t i = 0; i < m; i++)
-            out[first + i] = (float)((double)b[i] + sum[i]);
-    }
+    weigh_all(ELEMENT_F32, true, n, n_rows, (const void *const *)rows, base, c, out);
 }
 
-/* --- task vectors ------------------------------------------------------------------------------------------------- */
-
-static void delta(size_t n, const float *restrict x, const float *restrict base, double weight, double *restrict y)
+static void weighted_bf16(size_t n, size_t n_rows, const uint16_t *const *rows, const uint16_t *base, const double *c,
+                          uint16_t *restrict out)
 {
-    for (size_t i = 0; i < n; i++)
-        y[i] = weight * ((double)x[i] - (double)base[i]);
+    if (base)
+        weigh_all(ELEMENT_BF16, true, n, n_rows, (const void *const *)rows, base, c, out);
+    else
+        weigh_all(ELEMENT_BF16, false, n, n_rows, (const void *const *)rows, NULL, c, out);
 }
 
-/* Masks are factors of 0 and 1, or all ones that are and-ed: a conditional sum would stay a branch, mispredicted half of
- * the time. */
-static void delta_between(size_t n, const float *restrict x, const float *restrict base, int32_t low, int32_t high,
-                          double weight, double *restrict y)
+static void weighted_f16(size_t n, size_t n_rows, const uint16_t *const *rows, const uint16_t *base, const double *c,
+                         uint16_t *restrict out)
 {
-    for (size_t i = 0; i < n; i++) {
-        int32_t magnitude = (int32_t)(bits_of(x[i] - base[i]) & 0x7fffffff);
-        double mask = (magnitude >= low) & (magnitude <= high);
-        y[i] = mask * (weight * ((double)x[i] - (double)base[i]));
-    }
-}
-
-static void delta_keys(size_t n, const float *restrict x, const float *restrict base, uint32_t flip,
-                       uint32_t *restrict keys)
-{
-    for (size_t i = 0; i < n; i++)
-        keys[i] = (bits_of(x[i] - base[i]) & 0x7fffffff) ^ flip;
-}
-
-static void keep_below(size_t n, const uint64_t *restrict draws, uint64_t threshold, double *restrict y)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bits, below = ((draws[i] >> 11) - threshold) >> 63; /* the difference is negative */
-        memcpy(&bits, &y[i], sizeof bits);
-        bits &= 0 - below;
-        memcpy(&y[i], &bits, sizeof bits);
-    }
-}
-
-/* An integer below 2^32, put behind the exponent of 2^52. */
-static inline double double_of(uint64_t integer)
-{
-    const uint64_t exponent = 0x4330000000000000;
-    uint64_t bits = exponent | integer;
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x - 0x1p52;
-}
-
-static void keep_ranked(size_t n, const uint64_t *restrict draws, const uint32_t *restrict ranks, double low,
-                        double slope, bool divide, double *restrict y)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint64_t draw = draws[i] >> 11;
-        double u = double_of(draw >> 21) * 0x1p-32 + double_of(draw & 0x1fffff) * 0x1p-53; /* exact */
-        double p = low + slope * (double)(int32_t)ranks[i], mask = u < p ? 1 : 0;
-        y[i] = mask * y[i] / (divide ? p : 1);
-    }
-}
-
-enum { WORD = 64 };
-
-static void pack_nonzero(size_t n, const double *restrict y, uint64_t *restrict bits)
-{
-    for (size_t first = 0; first < n; first += WORD) {
-        uint64_t word = 0;
-        size_t m = n - first < WORD ? n - first : WORD;
-        for (size_t i = 0; i < m; i++)
-            word |= (uint64_t)(y[first + i] != 0) << i;
-        bits[first / WORD] = word;
-    }
-}
-
-static void keep_bits(size_t n, const uint64_t *restrict bits, double *restrict y)
-{
-    for (size_t first = 0; first < n; first += WORD) {
-        uint64_t word = bits[first / WORD];
-        size_t m = n - first < WORD ? n - first : WORD;
-        for (size_t i = 0; i < m; i++) {
-            uint64_t value;
-            memcpy(&value, &y[first + i], sizeof value);
-            value &= 0 - (word >> i & 1);
-            memcpy(&y[first + i], &value, sizeof value);
-        }
-    }
-}
-
-static void add(size_t n, const double *restrict y, double *restrict sum)
-{
-    for (size_t i = 0; i < n; i++)
-        sum[i] += y[i];
-}
-
-static void add_agreeing(size_t n, const double *restrict y, const double *restrict votes, double weight,
-                         double *restrict sum, double *restrict weights)
-{
-    for (size_t i = 0; i < n; i++) {
-        double sign = votes[i] >= 0 ? 1 : -1;
-        double mask = y[i] * sign > 0 ? 1 : 0;
-        sum[i] += mask * y[i];
-        weights[i] += mask * weight;
-    }
-}
-
-static void divide(size_t n, const double *restrict weights, double *restrict y)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] /= weights[i] == 0 ? 1 : weights[i];
-}
-
-static void add_to_base(size_t n, const float *restrict base, const double *restrict y, double lambda,
-                        float *restrict out)
-{
-    for (size_t i = 0; i < n; i++) {
-        double scaled = lambda * y[i];
-        scaled = scaled == 0 ? -0.0 : scaled; /* b + -0 has the bits of b, also where b is -0 or 0 */
-        out[i] = (float)((double)base[i] + scaled);
-    }
+    if (base)
+        weigh_all(ELEMENT_F16, true, n, n_rows, (const void *const *)rows, base, c, out);
+    else
+        weigh_all(ELEMENT_F16, false, n, n_rows, (const void *const *)rows, NULL, c, out);
 }
 
 const clade_kernels CLADE_KERNELS_TABLE = {
@@ -320,19 +272,12 @@ const clade_kernels CLADE_KERNELS_TABLE = {
     .dot_deltas = dot_deltas,
     .sum_abs = sum_abs,
     .first_nonfinite = first_nonfinite,
-    .delta = delta,
-    .delta_between = delta_between,
-    .delta_keys = delta_keys,
-    .keep_below = keep_below,
-    .keep_ranked = keep_ranked,
-    .pack_nonzero = pack_nonzero,
-    .keep_bits = keep_bits,
-    .add = add,
-    .add_agreeing = add_agreeing,
-    .divide = divide,
-    .add_to_base = add_to_base,
+    .finite_halves = finite_halves,
+    .sparse = &CLADE_SPARSE_TABLE,
     .weighted_sum = weighted_sum,
     .weighted_deltas = weighted_deltas,
+    .weighted_bf16 = weighted_bf16,
+    .weighted_f16 = weighted_f16,
     .normalise_u8 = normalise_u8,
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,

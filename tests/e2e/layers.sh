@@ -20,7 +20,7 @@ own() {
     for header in "$@"; do owner[$header]=$layer; done
 }
 own base status alloc log text rng hash json team version
-own tensor tensor kernels linalg fft
+own tensor tensor kernels sparse_kernels linalg fft
 own io files safetensors checkpoint idx adapter
 own merge method recipe merge vocabulary hub
 own model model

@@ -99,6 +99,14 @@ printf -- '- {model: lora_base+lora_b, parameters: {weight: 0.5}}\n' >> "$work/l
 check "adapters in a YAML" merge lora.yml lora_yml
 check "the same weights" cmp "$work/lora/model.safetensors" "$work/lora_yml/model.safetensors"
 
+sed -e 's/"linear"/"lora_linear", "parameters": { "output": "adapter" }/' "$work/lora.json" > "$work/lora_only.json"
+check "an adapter of adapters" merge lora_only.json lora_only
+check "its files" test "$(ls -A "$work/lora_only" | grep adapter | tr '\n' ' ')" = "adapter_config.json adapter_model.safetensors "
+row "where something is" 2 "$work/lora_only|exists already" "$CLADE" merge "$work/lora_only.json" "$work/lora_only"
+sed -e 's/"linear"/"lora_linear"/' "$work/lora.json" > "$work/lora_folded.json"
+check "folded into the base" merge lora_folded.json lora_folded --verify
+check "all of the base's tensors" grep -q 'tensors_count *2$' <("$CLADE" inspect "$work/lora_folded")
+
 # A head that only one parent stores: the other's is its embeddings, and the child's is its own.
 model own 1 model.embed_tokens.weight:F32:16,8 lm_head.weight:F32:16,8
 model shared 2 model.embed_tokens.weight:F32:16,8
@@ -123,6 +131,8 @@ for method in ties linear; do
     yaml many.yml $method "$([ $method = ties ] && echo many0.safetensors || echo -)" many1.safetensors many2.safetensors
     rm -rf "$work/many"
     check "100,000 tensors planned ($method)" timeout 60 "$CLADE" merge "$work/many.yml" "$work/many" --dry-run
+    memory=$(sed -n 's/^memory *//p' "$work/log")
+    case $memory in 0.[01]*\ GB* | *\ [kM]B*) passed=$((passed + 1)) ;; *) wrong "in little memory ($method): $memory" ;; esac
     check "nothing of them written" test ! -e "$work/many" -a ! -e "$work/many.partial"
     check "100,000 tensors merged ($method)" timeout 100 "$CLADE" merge "$work/many.yml" "$work/many"
     check "100,000 tensors written ($method)" grep -q 'tensors_count *100000$' <("$CLADE" inspect "$work/many")

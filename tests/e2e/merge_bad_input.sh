@@ -30,6 +30,11 @@ row "somebody's OUT.partial" 2 "out.partial|no merge left it" run good.yml
 rm -r "$work/out.partial"
 
 # ---- models ----
+yaml bad.yml linear - nota notb
+row "two models that are not there" 4 "$work/nota|$work/notb" run bad.yml --dry-run
+model other 3 "$w:F32:40,30" "$v:F32:30,40" model.norm.weight:F32:8 ids:I64:4
+yaml bad.yml linear - a other
+row "all problems in a dry run" 5 "found shape [40, 30]|$work/a: exists already" "$CLADE" merge "$work/bad.yml" "$work/a" --dry-run
 row "no such recipe" 4 "nothere.yml" "$CLADE" merge "$work/nothere.yml" "$work/out"
 row "a folder for a recipe" 2 "is a folder" "$CLADE" merge "$work/a" "$work/out"
 bad "hub name" 3 "bad.yml:4|org/model-7b|no such file or folder|download" org/model-7b

@@ -46,6 +46,18 @@ says out/README.md '- "digits"'
 lacks out/README.md '- "one"'
 lacks out/clade_recipe.json out.work
 
+# --- the recipe beside a child can be merged again from anywhere; it names no folder of this machine that was not given ---
+mkdir deep
+"$CLADE" merge 1.yml deep/one 2> /dev/null
+says deep/one/clade_recipe.json '"../../zoo/digits"'
+(cd zoo && "$CLADE" merge ../deep/one/clade_recipe.json ../again1 2> /dev/null)
+same again1 hand1
+elsewhere=$(mktemp -d -p "${TMPDIR:-/tmp}")
+"$CLADE" merge 1.yml "$elsewhere/one" 2> /dev/null
+"$CLADE" merge "$elsewhere/one/clade_recipe.json" again2 2> /dev/null
+rm -r "$elsewhere"
+same again2 hand1
+
 # --- what fails keeps what is made; the same command goes on ---
 cp zoo/glyphs/model.safetensors whole
 header=$(od -An -t u8 -N 8 whole | tr -d ' ')
@@ -75,7 +87,8 @@ lacks message "is there already"
 same all/one hand1
 same all/two hand2
 [ "$(ls -A all | tr '\n' ' ')" = "one two " ] || fail "all has $(ls -A all)"
-says all/two/clade_recipe.json '"all/one"'
+"$CLADE" merge all/two/clade_recipe.json all-again 2> /dev/null
+same all-again all/two
 
 # --- a folder of that name that is somebody's ---
 mkdir mine.work && echo precious > mine.work/file
@@ -95,7 +108,9 @@ linear 1 runs:3 3 zoo/glyphs > run.yml
 "$CLADE" merge run.yml run-out 2> /dev/null
 same run-by-hand run-out
 [ ! -e run-out.work ] || fail "run-out.work is left"
-grep -q '"path": ".*runs:3"' run-out/clade_recipe.json || fail "the recipe does not say runs:3"
+says run-out/clade_recipe.json '"../runs:3"'
+"$CLADE" merge run-out/clade_recipe.json run-again 2> /dev/null
+same run-again run-out
 "$CLADE" merge gradient.yml gradient-out 2> /dev/null
 "$CLADE" merge gradient-by-hand.yml gradient-by-hand 2> /dev/null
 same gradient-out gradient-by-hand

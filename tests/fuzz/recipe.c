@@ -1,11 +1,6 @@
 /* Whatever the bytes: no crash, no leak, and a recipe that is accepted prints to a text that is accepted and prints the
- * same. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "clade/alloc.h"
-#include "clade/recipe.h"
+ * same; one that can be planned, with the models beside it, is planned twice alike. */
+#include "fuzz/merge_models.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,16 +10,21 @@ static bool print(const char *data, size_t size, clade_text *out)
     clade_json *document;
     clade_problems problems = {0};
     clade_recipe *recipe = NULL;
-    if (clade_json_parse(data, size, "fuzz", CLADE_ECONFIG, &document) != CLADE_OK)
+    char *name = clade_path_join(models(), "recipe.json"); /* that paths are relative to */
+    check(name != NULL);
+    clade_status status = clade_json_parse(data, size, name, CLADE_ECONFIG, &document);
+    clade_free(name);
+    if (status != CLADE_OK)
         return false;
     clade_json_at root = clade_json_root(document);
-    clade_status status = clade_recipe_parse(&root, &problems, &recipe);
+    status = clade_recipe_parse(&root, &problems, &recipe);
     if (status != CLADE_OK || (recipe != NULL) != (problems.count == 0))
         abort();
     bool accepted = recipe != NULL;
     if (accepted) {
         clade_recipe_rule(recipe, "model.layers.0.mlp.weight");
         clade_recipe_print(recipe, true, out);
+        check_plan(recipe);
     }
     clade_recipe_free(recipe);
     clade_text_free(&problems.text);

@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PATH = 128 };
+enum { PATH = 1024 };
 
 static void check(int law)
 {
@@ -21,7 +21,7 @@ static void check(int law)
 
 static void write_file(const char *folder, const char *name, const void *data, size_t size)
 {
-    char path[PATH];
+    char path[PATH + 32];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "wb");
     check(file && fwrite(data, 1, size, file) == size && fclose(file) == 0);
@@ -29,7 +29,7 @@ static void write_file(const char *folder, const char *name, const void *data, s
 
 static void remove_file(const char *folder, const char *name)
 {
-    char path[PATH];
+    char path[PATH + 32];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     unlink(path);
 }
@@ -51,11 +51,33 @@ static void read_folder(const char *folder)
     check(clade_alloc_live() == 0);
 }
 
+static char *folder_of_files(void)
+{
+    static char folder[PATH];
+    return folder;
+}
+
+static void remove_folder(void)
+{
+    rmdir(folder_of_files());
+}
+
+/* Made at the first call, removed when the program ends. */
+static const char *files(void)
+{
+    char *folder = folder_of_files();
+    if (folder[0])
+        return folder;
+    const char *parent = getenv("TMPDIR");
+    snprintf(folder, PATH, "%s/clade-fuzz-XXXXXX", parent && parent[0] ? parent : "/tmp");
+    check(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
+    return folder;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char vocabulary[] = "a\nb\n[UNK]\n";
-    char folder[PATH] = "/tmp/clade-fuzz-XXXXXX";
-    check(mkdtemp(folder) != NULL);
+    const char *folder = files();
     write_file(folder, "tokenizer.json", data, size);
     read_folder(folder);
     remove_file(folder, "tokenizer.json");
@@ -64,6 +86,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_folder(folder);
     remove_file(folder, "tokenizer_config.json");
     remove_file(folder, "vocab.txt");
-    check(rmdir(folder) == 0);
     return 0;
 }

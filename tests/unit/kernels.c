@@ -107,110 +107,191 @@ static void test_first_nonfinite(void **state)
     for_every_table(check_first_nonfinite);
 }
 
-/* The task-vector pipeline's kernels against their definitions, bit by bit. */
-static double deltas[MOST + 1], votes[MOST + 1], weights[MOST + 1];
-static uint64_t draws[MOST + 1];
-static uint32_t keys[MOST + 1];
+/* The kernels of task vectors against their definitions, bit by bit. */
+static uint32_t keys[MOST + 1], draws[MOST + 1];
+static uint64_t bits[2][MOST / 64 + 2], bounds[MOST + 1];
+static uint16_t buckets[MOST + 1];
 
 static uint32_t magnitude(size_t i)
 {
     float difference = fabsf(b.x[i] - b.y[i]);
-    uint32_t bits;
-    memcpy(&bits, &difference, sizeof bits);
-    return bits;
+    uint32_t key;
+    memcpy(&key, &difference, sizeof key);
+    return key;
 }
 
-static void start_deltas(const clade_kernels *table, size_t n)
+static void start_deltas(size_t n)
 {
     clade_rng rng = clade_rng_seeded(1, 2);
     start(n, 2);
-    clade_rng_fill(&rng, n, draws);
+    for (size_t i = 0; i < n; i++)
+        draws[i] = (uint32_t)clade_rng_next(&rng);
     for (size_t i = 0; i < n; i += 5)
         b.y[i] = b.x[i];
-    deltas[n] = weights[n] = 12345;
-    table->delta(n, b.x, b.y, 0.7, deltas);
+    bits[0][(n + 63) / 64] = bits[1][(n + 63) / 64] = 12345;
+}
+
+static bool bit(const uint64_t *of, size_t i)
+{
+    return of[i / 64] >> i % 64 & 1;
+}
+
+/* Nothing behind the last element is set, nor another word written. */
+static void check_end(const uint64_t *of, size_t n)
+{
+    assert_true(n % 64 == 0 || of[n / 64] >> n % 64 == 0);
+    assert_true(of[(n + 63) / 64] == 12345);
+}
+
+static void check_keys(const clade_kernels *table, const clade_kernels *portable, size_t n)
+{
+    const clade_sparse_kernels *sparse = table->sparse;
+    size_t below = 0;
+    (void)portable;
+    start_deltas(n);
+    sparse->delta_keys(n, b.x, b.y, 0x7fffffff, keys);
+    uint32_t low = n ? keys[n / 2] : 0, span = n && keys[n / 3] > low ? keys[n / 3] - low + 1 : 1;
     for (size_t i = 0; i < n; i++) {
-        assert_true(deltas[i] == 0.7 * ((double)b.x[i] - (double)b.y[i]));
-        votes[i] = i % 3 == 0 ? -1e-300 : i % 7 == 0 ? 0 : -deltas[i];
+        assert_true(keys[i] == (magnitude(i) ^ 0x7fffffff));
+        below += keys[i] < low;
+    }
+    assert_int_equal(sparse->find_keys(n, b.x, b.y, 0x7fffffff, low, span, bits[0]), below);
+    assert_int_equal(sparse->count_smaller(n, keys, low), below);
+    for (size_t i = 0; i < n; i++)
+        assert_true(bit(bits[0], i) == (keys[i] >= low && keys[i] - low < span));
+    check_end(bits[0], n);
+    for (size_t i = 0; i < n; i++)
+        keys[i] ^= 0x7fffffff;
+    size_t count = sparse->bucket_keys(n, keys, buckets);
+    assert_in_range(count, 1, CLADE_KEY_BUCKETS);
+    for (size_t i = 0; i + 7 < n; i++) {
+        assert_true(buckets[i] < count);
+        assert_true(keys[i] > keys[i + 7] ? buckets[i] >= buckets[i + 7] : buckets[i] <= buckets[i + 7]);
+        assert_true(keys[i] == keys[i + 7] || buckets[i] + buckets[i + 7] == 0 || n < 50 ||
+                    keys[i] >> 18 == keys[i + 7] >> 18 || buckets[i] != buckets[i + 7]);
     }
 }
 
-static void check_deltas(const clade_kernels *table, const clade_kernels *portable, size_t n)
+static void check_masks(const clade_kernels *table, const clade_kernels *portable, size_t n)
 {
+    const clade_sparse_kernels *sparse = table->sparse;
+    clade_pcg32 one = clade_pcg32_seeded(42, n), bulk = one;
     (void)portable;
-    start_deltas(table, n);
-    table->delta_keys(n, b.x, b.y, 0x7fffffff, keys);
+    start_deltas(n);
+    for (int again = 0; again < 2; again++) {
+        sparse->fill_pcg32(n, &bulk, keys);
+        for (size_t i = 0; i < n; i++)
+            assert_true(keys[i] == clade_pcg32_next(&one));
+        assert_true(one.state == bulk.state && one.increment == bulk.increment);
+    }
+    sparse->bits_below(n, draws, 0x40000000, bits[0]);
     for (size_t i = 0; i < n; i++)
-        assert_true(keys[i] == (magnitude(i) ^ 0x7fffffff));
-    uint32_t low = n ? magnitude(n / 2) : 0, high = n ? magnitude(n / 3) : 0;
-    table->delta_between(n, b.x, b.y, (int32_t)low, (int32_t)high, 0.7, weights);
-    for (size_t i = 0; i < n; i++)
-        assert_true(weights[i] == (magnitude(i) >= low && magnitude(i) <= high ? deltas[i] : 0));
-    const uint64_t threshold = clade_rng_threshold(0.3);
-    memcpy(weights, deltas, n * sizeof weights[0]);
-    table->keep_below(n, draws, threshold, weights);
-    for (size_t i = 0; i < n; i++)
-        assert_true(weights[i] == (draws[i] >> 11 < threshold ? deltas[i] : 0));
-    static uint64_t bits[MOST / 64 + 2];
-    bits[n / 64 + 1] = 12345;
-    table->pack_nonzero(n, weights, bits);
-    for (size_t i = 0; i < n; i++)
-        assert_true((bits[i / 64] >> i % 64 & 1) == (weights[i] != 0));
-    memcpy(weights, deltas, n * sizeof weights[0]);
-    table->keep_bits(n, bits, weights);
-    for (size_t i = 0; i < n; i++)
-        assert_true(weights[i] == (draws[i] >> 11 < threshold ? deltas[i] : 0));
-    assert_true(bits[n / 64 + 1] == 12345);
-    for (int divide = 0; divide < 2; divide++) {
-        memcpy(weights, deltas, n * sizeof weights[0]);
-        table->keep_ranked(n, draws, keys, 0.9, -0.4e-9, divide, weights);
-        for (size_t i = 0; i < n; i++) {
-            double p = 0.9 + -0.4e-9 * (double)keys[i];
-            bool kept = (double)(draws[i] >> 11) * 0x1p-53 < p;
-            assert_true(weights[i] == (!kept ? 0 : divide ? deltas[i] / p : deltas[i]));
+        assert_true(bit(bits[0], i) == (draws[i] < 0x40000000));
+    check_end(bits[0], n);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t low = i % 3 ? keys[i] : draws[i], high = i % 7 ? keys[i / 2] : draws[i];
+        bounds[i] = (uint64_t)(high > low ? high : low) << 32 | (high > low ? low : high);
+    }
+    sparse->bits_between(n, draws, bounds, bits[0], bits[1]);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t low = (uint32_t)bounds[i], high = (uint32_t)(bounds[i] >> 32);
+        assert_true(bit(bits[0], i) == (draws[i] < low));
+        assert_true(bit(bits[1], i) == (draws[i] >= low && draws[i] < high));
+    }
+    check_end(bits[0], n);
+    check_end(bits[1], n);
+}
+
+static void check_sum_kept(const clade_kernels *table, const clade_kernels *portable, size_t n)
+{
+    double before[2][CLADE_KEPT_LANES] = {{1}, {1}}, after[2][CLADE_KEPT_LANES] = {{2}, {2}};
+    (void)portable;
+    start_deltas(n);
+    table->sparse->bits_below(n, draws, 0x90000000, bits[0]);
+    for (size_t i = 0; i < n; i++) {
+        double difference = fabs((double)b.x[i] - (double)b.y[i]);
+        before[0][i % CLADE_KEPT_LANES] += difference;
+        after[0][i % CLADE_KEPT_LANES] += draws[i] < 0x90000000 ? difference : 0;
+    }
+    table->sparse->sum_kept(n, b.x, b.y, bits[0], before[1], after[1]);
+    assert_memory_equal(before[0], before[1], sizeof before[0]);
+    assert_memory_equal(after[0], after[1], sizeof after[0]);
+}
+
+enum { ROWS = 3 };
+
+static double row_value(const clade_sparse_row *row, size_t i)
+{
+    float difference = fabsf(row->x[i] - b.y[i]);
+    int32_t key;
+    memcpy(&key, &difference, sizeof key);
+    if (row->y)
+        return row->y[i];
+    bool kept = row->bits ? bit(row->bits, i) : key >= row->low && key <= row->high;
+    return kept ? row->factor * ((double)row->x[i] - (double)b.y[i]) : 0;
+}
+
+static float merged(const clade_sparse_merge *merge, size_t i)
+{
+    double y[ROWS], votes = 0, D = 0, W = 0;
+    for (size_t r = 0; r < ROWS; r++)
+        votes += y[r] = row_value(&merge->rows[r], i);
+    for (size_t r = 0; r < ROWS; r++) {
+        bool agrees = votes >= 0 ? y[r] > 0 : y[r] < 0;
+        if (merge->sum == CLADE_SUM_LARGEST && agrees && fabs(y[r]) > fabs(D)) {
+            D = y[r];
+            W = merge->rows[r].weight;
+        } else if (merge->sum != CLADE_SUM_LARGEST && (agrees || merge->sum == CLADE_SUM_ALL)) {
+            D += y[r];
+            W += merge->rows[r].weight;
         }
     }
-    assert_true(deltas[n] == 12345 && weights[n] == 12345);
+    W = merge->sum == CLADE_SUM_ALL ? merge->weights : W;
+    D = merge->normalize ? D / (W == 0 ? 1 : W) : D;
+    return merge->lambda * D == 0 ? b.y[i] : (float)((double)b.y[i] + merge->lambda * D);
 }
 
-static void check_merges(const clade_kernels *table, const clade_kernels *portable, size_t n)
+/* Rows of all kinds, every sum; every third base is -0, and some elements are nobody's. */
+static void check_merge(const clade_kernels *table, const clade_kernels *portable, size_t n)
 {
-    static double sum[MOST + 1];
+    static float third[MOST];
+    static double y[MOST];
     (void)portable;
-    start_deltas(table, n);
-    for (size_t i = 0; i < n; i++)
-        sum[i] = weights[i] = (double)i;
-    table->add_agreeing(n, deltas, votes, 0.4, sum, weights);
+    start_deltas(n);
     for (size_t i = 0; i < n; i++) {
-        bool agrees = votes[i] >= 0 ? deltas[i] > 0 : deltas[i] < 0;
-        assert_true(sum[i] == (double)i + (agrees ? deltas[i] : 0));
-        assert_true(weights[i] == (double)i + (agrees ? 0.4 : 0));
+        b.y[i] = i % 3 ? b.y[i] : -0.0f;
+        third[i] = i % 2 ? -b.x[i] : b.y[i];
+        b.x[i] = i % 4 ? b.x[i] : b.y[i];
+        y[i] = i % 5 ? 0 : 0.25 * (double)third[i];
     }
-    memcpy(weights, deltas, n * sizeof weights[0]);
-    table->add(n, votes, weights);
-    for (size_t i = 0; i < n; i++)
-        assert_true(weights[i] == deltas[i] + votes[i]);
-    memcpy(weights, deltas, n * sizeof weights[0]);
-    table->divide(n, votes, weights);
-    for (size_t i = 0; i < n; i++)
-        assert_true(weights[i] == (votes[i] == 0 ? deltas[i] : deltas[i] / votes[i]));
-    for (size_t i = 0; i < n; i++) {
-        b.y[i] = i % 2 ? -0.0f : b.y[i];
-        b.expected[i] = deltas[i] == 0 ? b.y[i] : (float)((double)b.y[i] + 0.3 * deltas[i]);
+    table->sparse->bits_below(n, draws, 0x90000000, bits[0]);
+    for (int c = 0; c < 3 * 2 * 2 * 2; c++) {
+        clade_sparse_row rows[ROWS] = {{.x = b.x, .factor = 0.7, .low = 0x3f000000, .high = INT32_MAX, .weight = 0.7},
+                                       {.x = third, .factor = -0.4, .bits = bits[0], .weight = -0.4},
+                                       {.x = third, .factor = 1.5, .low = 0, .high = INT32_MAX, .weight = 1.5}};
+        rows[2].y = c & 1 ? y : NULL;
+        clade_sparse_merge merge = {.n_rows = ROWS,
+                                    .rows = rows,
+                                    .sum = (clade_sparse_sum)(c / 8),
+                                    .normalize = c & 2,
+                                    .weights = 1.8,
+                                    .lambda = c & 4 ? 0.3 : 0};
+        for (size_t i = 0; i < n; i++)
+            b.expected[i] = merged(&merge, i);
+        b.out[n] = 12345;
+        table->sparse->merge_sparse(n, &merge, b.y, b.out);
+        assert_memory_equal(b.out, b.expected, n * sizeof(float));
+        assert_true(b.out[n] == 12345);
     }
-    b.out[n] = 12345;
-    table->add_to_base(n, b.y, deltas, 0.3, b.out);
-    assert_memory_equal(b.out, b.expected, n * sizeof(float));
-    table->add_to_base(n, b.y, deltas, 0, b.out);
-    assert_memory_equal(b.out, b.y, n * sizeof(float));
-    assert_true(b.out[n] == 12345);
 }
 
 static void test_task_vectors(void **state)
 {
     (void)state;
-    for_every_table(check_deltas);
-    for_every_table(check_merges);
+    for_every_table(check_keys);
+    for_every_table(check_masks);
+    for_every_table(check_sum_kept);
+    for_every_table(check_merge);
 }
 
 static void test_choice(void **state)

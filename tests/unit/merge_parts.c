@@ -5,7 +5,7 @@
 #include "clade/rng.h"
 #include "merge/method/angle.h"
 #include "merge/method/magnitude_sum.h"
-#include "merge/method/trim.h"
+#include "merge/method/trim_bracket.h"
 
 /* The errors are those that angle.h states, against libm in long double. */
 static void angles(void **state)
@@ -97,6 +97,80 @@ static void cut_is_exact(void **state)
                 assert_true(k == 0 || before == n || keys[order[before]] > keys[order[k - 1]]);
             }
         }
+}
+
+/* The cut found by a sample and one pass; false where it was not. */
+static bool cut_by_bracket(size_t n, const float *x, const float *base, clade_trim_order order, uint64_t wanted,
+                           bool with_equal, clade_cut *cut)
+{
+    static uint32_t sample[1 << 18];
+    static uint64_t entries[1 << 18];
+    size_t stride = clade_bracket_stride(n), n_sampled = 0, limit = (size_t)clade_bracket_limit(n, wanted);
+    for (size_t first = 0; first < n; first += stride)
+        for (size_t i = (size_t)clade_sample_place(first, stride), end = i + CLADE_MERGE_SAMPLE; i < end && end <= n;
+             i++)
+            sample[n_sampled++] = clade_trim_key(order, x[i] - base[i]);
+    assert_in_range(n_sampled, n / stride * CLADE_MERGE_SAMPLE,
+                    clade_bracket_runs(n, stride) * (uint64_t)CLADE_MERGE_SAMPLE);
+    assert_in_range(limit, 1, 1 << 18);
+    clade_bracket bracket = clade_bracket_of(n_sampled, sample, wanted, n);
+    clade_bracket_count counts = {0, 0};
+    for (size_t first = 0, m; first < n; first += m) {
+        m = n - first < 7001 ? n - first : 7001;
+        const float *parent = x + first;
+        clade_merge_tile tile = {.n = m, .offset = first, .base = base + first, .parents = &parent};
+        clade_bracket_gather(&tile, 0, order, bracket, limit, &counts, entries);
+    }
+    clade_selection selection = clade_selection_begin(wanted, with_equal);
+    bool found = clade_bracket_select(&selection, order, bracket, &counts, limit, entries);
+    assert_true(!found || !clade_selection_is_open(&selection));
+    *cut = selection.cut;
+    return found;
+}
+
+/* Against the digits, on smooth magnitudes, some equal ones, and many zeros; where a key is that of most, the cut may not
+ * be found, but never is another. */
+static void bracket_is_exact(void **state)
+{
+    enum { N = (1 << 18) + 777 };
+    static float x[N], base[N];
+    static uint32_t all[N];
+    clade_rng rng = clade_rng_seeded(8, 9);
+    size_t found = 0, of = 0;
+    (void)state;
+    for (int kind = 0; kind < 8; kind++) {
+        clade_trim_order order = kind % 2 ? CLADE_LARGEST_FIRST : CLADE_SMALLEST_FIRST;
+        for (size_t i = 0; i < N; i++) {
+            double u = 2 * clade_rng_uniform(&rng) - 1;
+            base[i] = (float)clade_rng_uniform(&rng);
+            x[i] = kind / 2 == 0   ? base[i] + (float)u
+                   : kind / 2 == 1 ? base[i] + (float)floor(100 * u) / 64
+                   : kind / 2 == 2 ? (i % 3 ? base[i] : (float)u)
+                                   : base[i] + (float)(i < N / 2 ? u : 100 * u); /* neighbours are alike */
+            all[i] = clade_trim_key(order, x[i] - base[i]);
+        }
+        static const double shares[] = {0, 1e-6, 0.01, 0.3, 0.5, 0.8, 0.99, 1};
+        for (size_t s = 0; s < 16; s++) {
+            clade_cut cut;
+            uint64_t wanted = (uint64_t)(shares[s / 2] * N);
+            bool hit = cut_by_bracket(N, x, base, order, wanted, s % 2, &cut);
+            of += 1;
+            found += hit;
+            if (!hit)
+                continue;
+            uint64_t before = 0, equal = 0;
+            for (size_t i = 0; i < N; i++) {
+                before += all[i] < clade_cut_limit(cut, i);
+                equal += all[i] == cut.key;
+            }
+            bool zeros = (cut.key ^ (uint32_t)order) == 0 && cut.end == UINT64_MAX;
+            if (wanted > 0 && (s % 2 || zeros))
+                assert_true(before >= wanted && before - equal < wanted);
+            else
+                assert_int_equal(before, wanted);
+        }
+    }
+    assert_in_range(found, of * 3 / 4, of);
 }
 
 /* The same bits in any order, and near the sum in long double; from the smallest subnormal to the largest float. */
@@ -230,8 +304,8 @@ static void patterns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(angles), cmocka_unit_test(cut_is_exact), cmocka_unit_test(magnitude_sums),
-        cmocka_unit_test(depths), cmocka_unit_test(patterns),
+        cmocka_unit_test(angles),         cmocka_unit_test(cut_is_exact), cmocka_unit_test(bracket_is_exact),
+        cmocka_unit_test(magnitude_sums), cmocka_unit_test(depths),       cmocka_unit_test(patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

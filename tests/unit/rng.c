@@ -42,36 +42,34 @@ static void test_advance(void **state)
     }
 }
 
-static void test_fill(void **state)
+static void test_pcg32(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {0, 1, 2, 3, 4, 5, 127, 128, 1001};
-    uint64_t draws[1001];
-    const uint64_t key = 6;
-    clade_rng one = clade_rng_keyed(&key, 1), bulk = one;
-    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-        clade_rng_fill(&bulk, sizes[s], draws);
-        for (size_t i = 0; i < sizes[s]; i++)
-            assert_true(draws[i] == clade_rng_next(&one));
-        assert_true(same(one, bulk));
+    const uint64_t keys[] = {1, 2, 3}, swapped[] = {2, 1, 3};
+    clade_pcg32 rng = clade_pcg32_keyed(keys, 3), other = clade_pcg32_keyed(swapped, 3), jumped = rng;
+    assert_true(rng.increment == clade_pcg32_seeded(0, clade_xxh64(keys, sizeof keys, 0x9e3779b97f4a7c15U)).increment);
+    assert_true(rng.state != other.state && rng.increment != other.increment);
+    for (unsigned i = 0; i < 300; i++) {
+        clade_pcg32 far = jumped;
+        clade_pcg32_advance(&far, i);
+        assert_true(far.state == rng.state);
+        clade_pcg32_next(&rng);
     }
+    /* pinned: another number here would change every mask ever drawn */
+    assert_int_equal(clade_pcg32_next(&jumped), 0x8783818a);
 }
 
 static void test_threshold(void **state)
 {
     (void)state;
-    static const double probabilities[] = {0, 0x1p-53, 0x1p-54, 1e-300, 0.1, 0.5, 0.7, 1 - 0x1p-53, 1};
-    const uint64_t key = 7;
-    clade_rng rng = clade_rng_keyed(&key, 1);
-    for (size_t p = 0; p < sizeof probabilities / sizeof probabilities[0]; p++) {
-        uint64_t threshold = clade_rng_threshold(probabilities[p]);
-        for (int i = 0; i < 1000; i++) {
-            clade_rng before = rng;
-            assert_true((clade_rng_next(&before) >> 11 < threshold) == (clade_rng_uniform(&rng) < probabilities[p]));
-        }
-        for (uint64_t near = threshold < 2 ? 0 : threshold - 2; near < threshold + 2; near++) /* at the edge itself */
-            assert_true((near < threshold) == ((double)near * 0x1p-53 < probabilities[p]));
-    }
+    assert_int_equal(clade_pcg32_threshold(0), 0);
+    assert_int_equal(clade_pcg32_threshold(0.5), 0x80000000);
+    assert_int_equal(clade_pcg32_threshold(0x1p-32), 1);
+    assert_int_equal(clade_pcg32_threshold(0x1p-33), 1);
+    assert_int_equal(clade_pcg32_threshold(0x1p-34), 0);
+    assert_int_equal(clade_pcg32_threshold(1 - 0x1p-32), UINT32_MAX);
+    assert_int_equal(clade_pcg32_threshold(1 - 0x1p-53), UINT32_MAX);
+    assert_int_equal(clade_pcg32_threshold(1), UINT32_MAX);
 }
 
 static void test_below(void **state)
@@ -117,7 +115,7 @@ static void test_uniform_and_normal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keyed),     cmocka_unit_test(test_advance), cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_keyed),     cmocka_unit_test(test_advance), cmocka_unit_test(test_pcg32),
         cmocka_unit_test(test_threshold), cmocka_unit_test(test_below),   cmocka_unit_test(test_uniform_and_normal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

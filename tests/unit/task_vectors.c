@@ -49,7 +49,7 @@ static void drop_mask(const recipe *of, size_t p, const fixture *tensor, double 
     bool ranks = strncmp(of->method->name, "della", 5) == 0;
     double density = parent(of, "density", p), epsilon = parent(of, "epsilon", p);
     const uint64_t keys[] = {5, 1000 + p, clade_name_key(tensor->name)};
-    clade_rng rng = clade_rng_keyed(keys, 3);
+    clade_pcg32 rng = clade_pcg32_keyed(keys, 3);
     size_t length = (size_t)(tensor->rank == 0 ? 1 : tensor->shape[tensor->rank > 1]), stride = 1;
     stride = tensor->rank == 3 ? (size_t)tensor->shape[2] : 1;
     bool by_probability = site(of, "rescale") != 0 && site(of, "rescale_by_probability") != 0;
@@ -62,7 +62,8 @@ static void drop_mask(const recipe *of, size_t p, const fixture *tensor, double 
         }
         if (ranks && length > 1)
             probability = (density - epsilon) + 2 * epsilon / (double)(length - 1) * (double)rank;
-        mask[i] = clade_rng_uniform(&rng) < probability ? (by_probability ? 1 / probability : 1) : 0;
+        bool kept = clade_pcg32_next(&rng) < floor(probability * 0x1p32 + 0.5);
+        mask[i] = kept ? (by_probability ? 1 / probability : 1) : 0;
     }
 }
 
@@ -264,6 +265,38 @@ static void pieces(void **state)
     }
 }
 
+/* Cuts found by a sample, and where that fails (most magnitudes are equal). */
+static void sampled(void **state)
+{
+    static const double densities[] = {0.4, 0.1, 1};
+    (void)state;
+    for (int equal = 0; equal < 2; equal++) {
+        fill(&tensors[0], "a", 1, MOST / 8, 1, 1, equal);
+        for (int outliers = 0; outliers < 2; outliers++) {
+            recipe of = recipe_of(outliers ? "breadcrumbs" : "ties");
+            set_densities(&of, densities);
+            set(&of, "rescale", equal);
+            check(&of, 1, false);
+        }
+    }
+}
+
+/* DELLA's rows of many elements, with equal magnitudes and without. */
+static void long_rows(void **state)
+{
+    static const double densities[] = {0.5, 0.3, 0.7};
+    static const size_t lengths[] = {127, 128, 1000, 1100, 4100};
+    (void)state;
+    for (size_t c = 0; c < 2 * sizeof lengths / sizeof lengths[0]; c++) {
+        fill(&tensors[0], "a", 2, 2, lengths[c / 2], 1, c % 2);
+        for (size_t i = 0; i < tensors[0].n; i += 11) /* one much larger than the others, some far below them */
+            tensors[0].parents[1][i] = tensors[0].base[i] + (i == 11 ? 1e9f : 1e-6f * (float)(i % 7));
+        recipe of = recipe_of(c % 3 ? "della" : "della_linear");
+        set_densities(&of, densities);
+        check(&of, 1, false);
+    }
+}
+
 /* The same for masks; DELLA's pieces end with a row, not with a word of bits. */
 static void mask_pieces(void **state)
 {
@@ -322,8 +355,9 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows),        cmocka_unit_test(choices), cmocka_unit_test(pieces),
-        cmocka_unit_test(mask_pieces), cmocka_unit_test(refused), cmocka_unit_test(no_memory),
+        cmocka_unit_test(rows),    cmocka_unit_test(choices),   cmocka_unit_test(pieces),
+        cmocka_unit_test(sampled), cmocka_unit_test(long_rows), cmocka_unit_test(mask_pieces),
+        cmocka_unit_test(refused), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

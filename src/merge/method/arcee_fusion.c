@@ -15,6 +15,7 @@
 #include "merge/method/logarithm.h"
 #include "merge/method/methods.h"
 #include "merge/method/order_statistic.h"
+#include "tensor/clones.h"
 
 enum { QUARTILES = 3 };
 
@@ -104,6 +105,7 @@ static void importance(const clade_merge_tile *tile, size_t first, size_t n, flo
         I[i] = (float)((double)fabsf(x[i] - b[i]) * K);
 }
 
+CLADE_CLONES
 static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *partial)
 {
     size_t length = row_length(tile);
@@ -160,6 +162,7 @@ static clade_status survey_end(const clade_merge_tile *tensor, unsigned pass, vo
     return CLADE_OK;
 }
 
+CLADE_CLONES
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
     const fusion *state = tile->state;
@@ -196,5 +199,6 @@ const clade_method clade_method_arcee_fusion = {
     .survey = survey,
     .survey_merge = survey_merge,
     .survey_end = survey_end,
+    .takes_nonfinite = true,
     .combine = combine,
 };

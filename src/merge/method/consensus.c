@@ -10,31 +10,70 @@
 #include <math.h>
 
 #include "merge/method/delta.h"
+#include "tensor/clones.h"
 
 enum { WEIGHT, MASK_LAMBDA, LAMBDA, K, TASK = K, N_PARAMETERS };
 
-static double value(const clade_merge_tile *tile, size_t parent, size_t parameter)
+static inline void add_changes(size_t k, const clade_merge_tile *tile, size_t p, size_t first, size_t m,
+                               double *restrict S)
 {
-    return tile->parent[parent * N_PARAMETERS + parameter];
+    const float *b = tile->base + first, *const *x = tile->parents + p;
+    double w[CLADE_MERGE_AT_ONCE];
+    for (size_t r = 0; r < k; r++)
+        w[r] = tile->parent[(p + r) * N_PARAMETERS + WEIGHT];
+    for (size_t i = 0; i < m; i++) {
+        double sum = p == 0 ? 0 : S[i];
+        for (size_t r = 0; r < k; r++)
+            sum += w[r] * ((double)x[r][first + i] - (double)b[i]);
+        S[i] = sum;
+    }
+}
+
+static inline void add_votes(size_t k, const clade_merge_tile *tile, size_t p, size_t first, size_t m,
+                             const double *restrict S, double *restrict votes)
+{
+    const float *b = tile->base + first, *const *x = tile->parents + p;
+    double w[CLADE_MERGE_AT_ONCE], mask_lambda[CLADE_MERGE_AT_ONCE];
+    for (size_t r = 0; r < k; r++) {
+        w[r] = tile->parent[(p + r) * N_PARAMETERS + WEIGHT];
+        mask_lambda[r] = tile->parent[(p + r) * N_PARAMETERS + MASK_LAMBDA];
+    }
+    for (size_t i = 0; i < m; i++) {
+        double sum = votes[i];
+        for (size_t r = 0; r < k; r++) {
+            double y = w[r] * ((double)x[r][first + i] - (double)b[i]);
+            sum += fabs(y) > mask_lambda[r] * fabs(S[i] - y) ? 1 : 0;
+        }
+        votes[i] = sum;
+    }
 }
 
 /* theta_0 + lambda S where at least ENOUGH of the masks of the parents BEGIN .. END - 1 are 1. */
+CLADE_CLONES
 static void combine(const clade_merge_tile *tile, size_t begin, size_t end, double enough, float *out)
 {
-    double y[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], S[CLADE_MERGE_BLOCK], votes[CLADE_MERGE_BLOCK];
+    double S[CLADE_MERGE_BLOCK], votes[CLADE_MERGE_BLOCK];
     for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
         size_t m = clade_merge_block(tile, first);
-        for (size_t i = 0; i < m; i++)
-            S[i] = votes[i] = 0;
-        for (size_t p = 0; p < tile->n_parents; p++) {
-            clade_merge_delta(tile, p, first, m, value(tile, p, WEIGHT), y[p]);
-            for (size_t i = 0; i < m; i++)
-                S[i] += y[p][i];
+        for (size_t p = 0, k; p < tile->n_parents; p += k) {
+            k = clade_merge_at_once(tile->n_parents - p);
+            if (k == 1)
+                add_changes(1, tile, p, first, m, S);
+            else if (k == 2)
+                add_changes(2, tile, p, first, m, S);
+            else
+                add_changes(3, tile, p, first, m, S);
         }
-        for (size_t p = begin; p < end; p++) {
-            double mask_lambda = value(tile, p, MASK_LAMBDA);
-            for (size_t i = 0; i < m; i++)
-                votes[i] += fabs(y[p][i]) > mask_lambda * fabs(S[i] - y[p][i]) ? 1 : 0;
+        for (size_t i = 0; i < m; i++)
+            votes[i] = 0;
+        for (size_t p = begin, k; p < end; p += k) {
+            k = clade_merge_at_once(end - p);
+            if (k == 1)
+                add_votes(1, tile, p, first, m, S, votes);
+            else if (k == 2)
+                add_votes(2, tile, p, first, m, S, votes);
+            else
+                add_votes(3, tile, p, first, m, S, votes);
         }
         for (size_t i = 0; i < m; i++)
             S[i] = votes[i] >= enough ? S[i] : 0;
@@ -102,6 +141,7 @@ const clade_method clade_method_consensus_ta = {
     .max_parents = CLADE_MAX_PARENTS,
     .base = CLADE_BASE_REQUIRED,
     .laws = CLADE_LAW_SYMMETRIC | CLADE_LAW_ZERO_DELTAS | CLADE_LAW_LAMBDA | CLADE_LAW_EXACT_BITS,
+    .takes_nonfinite = true,
     .combine = consensus_combine,
 };
 
@@ -118,5 +158,6 @@ const clade_method clade_method_tall_mask = {
     .max_parents = CLADE_MAX_PARENTS,
     .base = CLADE_BASE_REQUIRED,
     .laws = CLADE_LAW_ONE_PARENT | CLADE_LAW_ZERO_DELTAS | CLADE_LAW_LAMBDA | CLADE_LAW_EXACT_BITS,
+    .takes_nonfinite = true,
     .combine = tall_combine,
 };

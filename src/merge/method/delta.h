@@ -11,6 +11,21 @@ static inline size_t clade_merge_block(const clade_merge_tile *tile, size_t firs
     return tile->n - first < CLADE_MERGE_BLOCK ? tile->n - first : CLADE_MERGE_BLOCK;
 }
 
+/* Parents that one loop works on: a constant for the compiler, which then keeps what they add up to in registers. Loops
+ * over parents are written as functions of their number K, called as
+ *
+ *   for (size_t p = 0, k; p < n_parents; p += k) {
+ *       k = clade_merge_at_once(n_parents - p);
+ *       if (k == 1) f(1, p, ...); else if (k == 2) f(2, p, ...); else f(3, p, ...);
+ *   }
+ */
+enum { CLADE_MERGE_AT_ONCE = 3 };
+
+static inline size_t clade_merge_at_once(size_t left)
+{
+    return left < CLADE_MERGE_AT_ONCE ? left : CLADE_MERGE_AT_ONCE;
+}
+
 /* y = WEIGHT (theta_p - theta_0), for M elements from FIRST of the tile. */
 static inline void clade_merge_delta(const clade_merge_tile *tile, size_t p, size_t first, size_t m, double weight,
                                      double *y)

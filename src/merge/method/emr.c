@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "merge/method/delta.h"
+#include "tensor/clones.h"
 
 enum { LAMBDA, TASK, N_PARAMETERS };
 enum { SIZE, MASKED_SIZE, N_SUMS }; /* sum |tau_p| and sum |m_p u|: N_SUMS doubles per parent */
@@ -24,21 +25,39 @@ static const clade_parameter parameters[] = {
               "index, from 0, of the parent whose model is made, among those that take part", NULL},
 };
 
-/* u for M elements from FIRST, and the task vectors. Where m_p is 1, tau_p u > 0, and nowhere else. */
-static void unify(const clade_merge_tile *tile, size_t first, size_t m, double (*tau)[CLADE_MERGE_BLOCK], double *u)
+static inline void add_parents(size_t k, const clade_merge_tile *tile, size_t p, size_t first, size_t m,
+                               double *restrict sum, double *restrict high, double *restrict low)
 {
-    double sum[CLADE_MERGE_BLOCK] = {0}, high[CLADE_MERGE_BLOCK] = {0}, low[CLADE_MERGE_BLOCK] = {0};
-    for (size_t p = 0; p < tile->n_parents; p++) {
-        clade_merge_delta(tile, p, first, m, 1, tau[p]);
-        for (size_t i = 0; i < m; i++) {
-            double x = tau[p][i];
-            sum[i] += x;
-            high[i] = x > high[i] ? x : high[i];
-            low[i] = x < low[i] ? x : low[i];
+    const float *b = tile->base + first, *const *x = tile->parents + p;
+    for (size_t i = 0; i < m; i++) {
+        double total = p == 0 ? 0 : sum[i], most = p == 0 ? 0 : high[i], least = p == 0 ? 0 : low[i];
+        for (size_t r = 0; r < k; r++) {
+            double tau = (double)x[r][first + i] - (double)b[i];
+            total += tau;
+            most = tau > most ? tau : most;
+            least = tau < least ? tau : least;
         }
+        sum[i] = total;
+        high[i] = most;
+        low[i] = least;
+    }
+}
+
+/* u for M elements from FIRST. Where m_p is 1, tau_p u > 0, and nowhere else. */
+static inline void unify(const clade_merge_tile *tile, size_t first, size_t m, double *u)
+{
+    double high[CLADE_MERGE_BLOCK], low[CLADE_MERGE_BLOCK];
+    for (size_t p = 0, k; p < tile->n_parents; p += k) {
+        k = clade_merge_at_once(tile->n_parents - p);
+        if (k == 1)
+            add_parents(1, tile, p, first, m, u, high, low);
+        else if (k == 2)
+            add_parents(2, tile, p, first, m, u, high, low);
+        else
+            add_parents(3, tile, p, first, m, u, high, low);
     }
     for (size_t i = 0; i < m; i++)
-        u[i] = sum[i] > 0 ? high[i] : low[i];
+        u[i] = u[i] > 0 ? high[i] : low[i];
 }
 
 static void mask(size_t m, const double *tau, const double *u, double *masked)
@@ -59,21 +78,23 @@ static size_t partial_bytes(const clade_merge_tile *tensor, unsigned pass)
 }
 
 /* The sums of every parent, so that another task needs no other survey. */
+CLADE_CLONES
 static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *partial)
 {
-    double tau[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], u[CLADE_MERGE_BLOCK], masked[CLADE_MERGE_BLOCK];
+    double tau[CLADE_MERGE_BLOCK], u[CLADE_MERGE_BLOCK], masked[CLADE_MERGE_BLOCK];
     double(*sums)[N_SUMS] = partial;
     (void)pass;
     for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
         size_t m = clade_merge_block(tile, first);
-        unify(tile, first, m, tau, u);
+        unify(tile, first, m, u);
         for (size_t p = 0; p < tile->n_parents; p++) {
-            mask(m, tau[p], u, masked);
+            clade_merge_delta(tile, p, first, m, 1, tau);
+            mask(m, tau, u, masked);
             for (size_t i = 0; i < m; i++) {
-                tau[p][i] = fabs(tau[p][i]);
+                tau[i] = fabs(tau[i]);
                 masked[i] = fabs(masked[i]);
             }
-            sums[p][SIZE] += clade_merge_sum(m, tau[p]);
+            sums[p][SIZE] += clade_merge_sum(m, tau);
             sums[p][MASKED_SIZE] += clade_merge_sum(m, masked);
         }
     }
@@ -90,9 +111,10 @@ static clade_status survey_merge(const clade_merge_tile *tensor, unsigned pass, 
     return CLADE_OK;
 }
 
+CLADE_CLONES
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
-    double tau[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], u[CLADE_MERGE_BLOCK], D[CLADE_MERGE_BLOCK];
+    double tau[CLADE_MERGE_BLOCK], u[CLADE_MERGE_BLOCK], D[CLADE_MERGE_BLOCK];
     size_t t = 0;
     CLADE_TRY(clade_merge_task(tile, TASK, &t));
     const double *sums = (const double *)tile->state + t * N_SUMS;
@@ -100,8 +122,9 @@ static clade_status combine(const clade_merge_tile *tile, float *out)
     double gamma = sums[MASKED_SIZE] > 0 ? sums[SIZE] / sums[MASKED_SIZE] : 0;
     for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
         size_t m = clade_merge_block(tile, first);
-        unify(tile, first, m, tau, u);
-        mask(m, tau[t], u, D);
+        unify(tile, first, m, u);
+        clade_merge_delta(tile, t, first, m, 1, tau);
+        mask(m, tau, u, D);
         for (size_t i = 0; i < m; i++)
             D[i] *= gamma;
         clade_merge_onto_base(tile, first, m, tile->site[LAMBDA], D, out);
@@ -127,5 +150,6 @@ const clade_method clade_method_emr = {
     .partial_bytes = partial_bytes,
     .survey = survey,
     .survey_merge = survey_merge,
+    .takes_nonfinite = true,
     .combine = combine,
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "merge/method/exponential.h"
+#include "tensor/clones.h"
 
 static const double per_log_2 = 1.4426950408889634074;
 /* ln 2 in two parts; the first has 33 significant bits, so its products with k below 2^20 are exact. */
@@ -49,6 +50,7 @@ static inline double reduced(double x, uint64_t *k)
     return r + (r * r * sum + lost * (1 + r));
 }
 
+CLADE_CLONES
 void clade_exp_each(size_t n, double *x)
 {
     static const double largest = 746; /* e^-746 is 0 and e^746 infinite */
@@ -63,6 +65,7 @@ void clade_exp_each(size_t n, double *x)
     }
 }
 
+CLADE_CLONES
 void clade_tanh_each(size_t n, double *x)
 {
     static const double saturated = 22; /* 1 - tanh(22) < 2^-62 */

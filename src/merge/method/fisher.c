@@ -16,6 +16,7 @@
 
 #include "merge/method/methods.h"
 #include "merge/method/parent_sums.h"
+#include "tensor/clones.h"
 
 enum { WEIGHT, NORMALIZE, FLOOR_RULE, FLOOR, N_PARAMETERS };
 enum { FIRST, ALL, ADD };
@@ -100,6 +101,7 @@ static size_t partial_bytes(const clade_merge_tile *tensor, unsigned pass)
     return state_bytes(tensor);
 }
 
+CLADE_CLONES
 static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *partial)
 {
     (void)pass;
@@ -152,6 +154,7 @@ static void apply_floor(const clade_merge_tile *tile, size_t p, size_t n, double
         F[i] = F[i] < floor ? floor : F[i];
 }
 
+CLADE_CLONES
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
     double w[CLADE_MAX_PARENTS], share[CLADE_MAX_PARENTS];
@@ -204,5 +207,6 @@ const clade_method clade_method_fisher = {
     .partial_bytes = partial_bytes,
     .survey = survey,
     .survey_merge = survey_merge,
+    .takes_nonfinite = true,
     .combine = combine,
 };

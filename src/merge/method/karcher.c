@@ -71,10 +71,9 @@ static void mean_direction(const clade_merge_tile *tile, size_t n, const size_t 
     (void)clade_sphere_karcher(&mean, G, a); /* a step that loses its direction is the last */
 }
 
-static clade_status combine(const clade_merge_tile *tile, float *out)
+static clade_status coefficients(const clade_merge_tile *tile, double *c)
 {
     double beta[CLADE_MAX_PARENTS], length[CLADE_MAX_PARENTS], a[CLADE_MAX_PARENTS], scale = 0;
-    double coefficients[CLADE_MAX_PARENTS];
     size_t kept[CLADE_MAX_PARENTS];
     clade_cosines G;
     const double *dots = tile->state;
@@ -85,12 +84,19 @@ static clade_status combine(const clade_merge_tile *tile, float *out)
     }
     size_t n = directions(tile, length, kept, G);
     for (size_t i = 0; i < tile->n_parents; i++)
-        coefficients[i] = n > 0 ? 0 : beta[i];
+        c[i] = n > 0 ? 0 : beta[i];
     if (n > 0)
         mean_direction(tile, n, kept, G, a);
     for (size_t k = 0; k < n; k++)
-        coefficients[kept[k]] = scale * a[k] / length[kept[k]];
-    clade_merge_weighted_sum(tile, coefficients, out);
+        c[kept[k]] = scale * a[k] / length[kept[k]];
+    return CLADE_OK;
+}
+
+static clade_status combine(const clade_merge_tile *tile, float *out)
+{
+    double c[CLADE_MAX_PARENTS];
+    CLADE_TRY(coefficients(tile, c));
+    clade_merge_weighted_sum(tile, c, out);
     return CLADE_OK;
 }
 
@@ -113,5 +119,8 @@ const clade_method clade_method_karcher = {
     .partial_bytes = clade_gram_partial_bytes,
     .survey = clade_gram_survey,
     .survey_merge = clade_gram_merge,
+    .carries_nonfinite = true,
+    .takes_nonfinite = true,
     .combine = combine,
+    .coefficients = coefficients,
 };

@@ -18,15 +18,19 @@ static const clade_parameter parameters[] = {
                    "divide by the sum of the weights", NULL},
 };
 
+static clade_status coefficients(const clade_merge_tile *tensor, double *w)
+{
+    if (tensor->site[NORMALIZE] != 0)
+        return clade_merge_shares(tensor, WEIGHT, w);
+    for (size_t p = 0; p < tensor->n_parents; p++)
+        w[p] = tensor->parent[p * N_PARAMETERS + WEIGHT];
+    return CLADE_OK;
+}
+
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
     double w[CLADE_MAX_PARENTS];
-    if (tile->site[NORMALIZE] != 0) {
-        CLADE_TRY(clade_merge_shares(tile, WEIGHT, w));
-    } else {
-        for (size_t p = 0; p < tile->n_parents; p++)
-            w[p] = tile->parent[p * N_PARAMETERS + WEIGHT];
-    }
+    CLADE_TRY(coefficients(tile, w));
     clade_merge_weighted_sum(tile, w, out);
     return CLADE_OK;
 }
@@ -47,4 +51,5 @@ const clade_method clade_method_linear = {
         CLADE_LAW_SYMMETRIC | CLADE_LAW_ONE_PARENT | CLADE_LAW_EQUAL | CLADE_LAW_WEIGHT_SCALE | CLADE_LAW_EXACT_BITS,
     .carries_nonfinite = true,
     .combine = combine,
+    .coefficients = coefficients,
 };

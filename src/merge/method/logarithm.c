@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "merge/method/logarithm.h"
+#include "tensor/clones.h"
 
 /* ln 2 in two parts; the first has 33 significant bits, so its products with k are exact. */
 static const double log_2_high = 0x1.62e42feep-1, log_2_low = 0x1.a39ef35793c76p-33;
 /* Its low bits are those of an integer added to it. */
 static const double rounder = 0x1.8p52;
 
+CLADE_CLONES
 void clade_log_each(size_t n, double *x)
 {
     const uint64_t one = UINT64_C(0x3ff0000000000000), half_root = UINT64_C(0x3fe6a09e667f3bcd); /* sqrt(1/2) */

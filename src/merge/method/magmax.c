@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "merge/method/delta.h"
+#include "tensor/clones.h"
 
 enum { WEIGHT, LAMBDA, N_PARAMETERS };
 
@@ -20,24 +21,44 @@ static const clade_parameter parameters[] = {
                 "factor of the merged task vector", NULL},
 };
 
+/* The largest magnitude is at the largest or at the smallest y; a 0 among them changes nothing. */
+static inline void add_extremes(size_t k, const clade_merge_tile *tile, size_t p, size_t first, size_t m,
+                                double *restrict high, double *restrict low)
+{
+    const float *b = tile->base + first, *const *x = tile->parents + p;
+    double w[CLADE_MERGE_AT_ONCE];
+    for (size_t r = 0; r < k; r++)
+        w[r] = tile->parent[(p + r) * N_PARAMETERS + WEIGHT];
+    for (size_t i = 0; i < m; i++) {
+        double most = p == 0 ? 0 : high[i], least = p == 0 ? 0 : low[i];
+        for (size_t r = 0; r < k; r++) {
+            double y = w[r] * ((double)x[r][first + i] - (double)b[i]);
+            most = y > most ? y : most;
+            least = y < least ? y : least;
+        }
+        high[i] = most;
+        low[i] = least;
+    }
+}
+
+CLADE_CLONES
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
-    double y[CLADE_MERGE_BLOCK], high[CLADE_MERGE_BLOCK], low[CLADE_MERGE_BLOCK];
+    double high[CLADE_MERGE_BLOCK], low[CLADE_MERGE_BLOCK];
     for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
         size_t m = clade_merge_block(tile, first);
-        /* The largest magnitude is at the largest or at the smallest y; a 0 among them changes nothing. */
-        for (size_t i = 0; i < m; i++)
-            high[i] = low[i] = 0;
-        for (size_t p = 0; p < tile->n_parents; p++) {
-            clade_merge_delta(tile, p, first, m, tile->parent[p * N_PARAMETERS + WEIGHT], y);
-            for (size_t i = 0; i < m; i++) {
-                high[i] = y[i] > high[i] ? y[i] : high[i];
-                low[i] = y[i] < low[i] ? y[i] : low[i];
-            }
+        for (size_t p = 0, k; p < tile->n_parents; p += k) {
+            k = clade_merge_at_once(tile->n_parents - p);
+            if (k == 1)
+                add_extremes(1, tile, p, first, m, high, low);
+            else if (k == 2)
+                add_extremes(2, tile, p, first, m, high, low);
+            else
+                add_extremes(3, tile, p, first, m, high, low);
         }
         for (size_t i = 0; i < m; i++)
-            y[i] = high[i] >= -low[i] ? high[i] : low[i];
-        clade_merge_onto_base(tile, first, m, tile->site[LAMBDA], y, out);
+            high[i] = high[i] >= -low[i] ? high[i] : low[i];
+        clade_merge_onto_base(tile, first, m, tile->site[LAMBDA], high, out);
     }
     return CLADE_OK;
 }
@@ -56,5 +77,6 @@ const clade_method clade_method_magmax = {
     .base = CLADE_BASE_REQUIRED,
     .laws =
         CLADE_LAW_SYMMETRIC | CLADE_LAW_ONE_PARENT | CLADE_LAW_ZERO_DELTAS | CLADE_LAW_LAMBDA | CLADE_LAW_EXACT_BITS,
+    .takes_nonfinite = true,
     .combine = combine,
 };

@@ -1,16 +1,14 @@
 /* Surveys of the rows that draw masks: what survivors are multiplied by, from the sums of the magnitudes before and
  * after, and the masks themselves, so that they are drawn once. Without such a rescaling there is no state. */
-#include <math.h>
-
 #include "merge/method/magnitude_sum.h"
 #include "merge/method/mask_bits.h"
 #include "merge/method/task_vectors.h"
 
-enum { LANES = 16, BEFORE = 0, AFTER = 1, SUMS = 2 };
+enum { LANES = CLADE_KEPT_LANES };
 
 /* Of one parent; element i is added to lane i mod LANES. */
 typedef struct sums {
-    double lanes[SUMS][LANES];
+    double before[LANES], after[LANES];
 } sums;
 
 typedef struct mask_partial {
@@ -23,43 +21,25 @@ static bool wanted(const clade_merge_tile *tile)
     return tile->site[TASK_RESCALE] != 0 && tile->site[TASK_BY_PROBABILITY] == 0 && clade_some_sparse(tile);
 }
 
-static void add_lanes(size_t n, const double *y, double *lane)
-{
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            lane[j] += fabs(y[i + j]);
-    for (size_t j = 0; i + j < n; j++)
-        lane[j] += fabs(y[i + j]);
-}
-
 /* BITS: of the parent in the piece, whose first element is FIRST_OF_PIECE. */
 static clade_status survey_parent(const clade_merge_tile *tile, const clade_task_row *row, size_t p,
                                   uint64_t first_of_piece, sums *to, uint64_t *bits)
 {
-    static const clade_task_row all = {.sparsifier = SPARSIFY_NONE};
-    clade_sparse_reader readers[SUMS];
-    double y[CLADE_MERGE_BLOCK], lanes[SUMS][LANES];
+    uint64_t *kept = clade_mask_place(tile, row, p), at = tile->offset - first_of_piece;
     size_t turn = (size_t)(tile->offset % LANES);
-    CLADE_TRY(clade_sparse_begin(tile, &all, p, NULL, NULL, 1, &readers[BEFORE]));
-    CLADE_TRY(clade_sparse_begin(tile, row, p, NULL, NULL, 1, &readers[AFTER]));
-    for (size_t which = 0; which < SUMS; which++)
-        for (size_t j = 0; j < LANES; j++)
-            lanes[which][j] = to->lanes[which][(turn + j) % LANES];
-    for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
-        size_t m = tile->n - first < CLADE_MERGE_BLOCK ? tile->n - first : CLADE_MERGE_BLOCK;
-        for (size_t which = 0; which < SUMS; which++) {
-            clade_sparse_next(&readers[which], m, y);
-            add_lanes(m, y, lanes[which]);
-        }
-        uint64_t kept[CLADE_MERGE_BLOCK / CLADE_MASK_WORD];
-        clade_kernels_best()->pack_nonzero(m, y, kept);
-        for (size_t i = 0; i < m; i += CLADE_MASK_WORD)
-            clade_mask_put(bits, tile->offset - first_of_piece + first + i, kept[i / CLADE_MASK_WORD]);
+    sums turned;
+    CLADE_TRY(clade_mask_draw(tile, row, p, kept));
+    for (size_t j = 0; j < LANES; j++) {
+        turned.before[j] = to->before[(turn + j) % LANES];
+        turned.after[j] = to->after[(turn + j) % LANES];
     }
-    for (size_t which = 0; which < SUMS; which++)
-        for (size_t j = 0; j < LANES; j++)
-            to->lanes[which][(turn + j) % LANES] = lanes[which][j];
+    clade_kernels_best()->sparse->sum_kept(tile->n, tile->parents[p], tile->base, kept, turned.before, turned.after);
+    for (size_t j = 0; j < LANES; j++) {
+        to->before[(turn + j) % LANES] = turned.before[j];
+        to->after[(turn + j) % LANES] = turned.after[j];
+    }
+    for (size_t i = 0; i < tile->n; i += CLADE_MASK_WORD)
+        clade_mask_put(bits, at + i, kept[i / CLADE_MASK_WORD]);
     return CLADE_OK;
 }
 
@@ -119,9 +99,10 @@ clade_status clade_mask_merge(const clade_merge_tile *tensor, unsigned pass, voi
     const uint64_t *taken = (const uint64_t *)(from->sums + tensor->n_parents);
     uint64_t *bits = (uint64_t *)(to + tensor->n_parents);
     for (size_t p = 0; p < tensor->n_parents; p++) {
-        for (size_t which = 0; which < SUMS; which++)
-            for (size_t j = 0; j < LANES; j++)
-                to[p].lanes[which][j] += from->sums[p].lanes[which][j];
+        for (size_t j = 0; j < LANES; j++) {
+            to[p].before[j] += from->sums[p].before[j];
+            to[p].after[j] += from->sums[p].after[j];
+        }
         for (uint64_t i = 0; i < from->count; i += CLADE_MASK_WORD)
             clade_mask_put(bits + p * words_of_tensor(tensor), from->first + i,
                            taken[p * words_of_piece(tensor) + i / CLADE_MASK_WORD]);
@@ -142,5 +123,5 @@ double clade_mask_factor(const clade_merge_tile *tile, const clade_task_row *row
         return 1;
     if (tile->site[TASK_BY_PROBABILITY] != 0) /* DELLA's probability differs from element to element */
         return row->sparsifier == SPARSIFY_DROP ? 1 / clade_task_value(tile, parent, TASK_DENSITY) : 1;
-    return clade_rescale_factor(sum_of(state[parent].lanes[BEFORE]), sum_of(state[parent].lanes[AFTER]));
+    return clade_rescale_factor(sum_of(state[parent].before), sum_of(state[parent].after));
 }

@@ -31,16 +31,23 @@ static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *pa
     return CLADE_OK;
 }
 
-static clade_status combine(const clade_merge_tile *tile, float *out)
+static clade_status coefficients(const clade_merge_tile *tensor, double *a)
 {
-    const clade_parent_sums *squares = tile->state;
-    double a[CLADE_MAX_PARENTS], sum = 0;
+    const clade_parent_sums *squares = tensor->state;
+    double sum = 0;
     for (size_t i = 0; i < squares->count; i++)
         sum += squares->sums[i];
-    for (size_t p = 0; p < tile->n_parents; p++) {
-        double share = sum > 0 ? clade_parent_sums_of(squares, tile->parent_keys[p]) / sum : 0;
-        a[p] = tile->site[LAMBDA] * share;
+    for (size_t p = 0; p < tensor->n_parents; p++) {
+        double share = sum > 0 ? clade_parent_sums_of(squares, tensor->parent_keys[p]) / sum : 0;
+        a[p] = tensor->site[LAMBDA] * share;
     }
+    return CLADE_OK;
+}
+
+static clade_status combine(const clade_merge_tile *tile, float *out)
+{
+    double a[CLADE_MAX_PARENTS];
+    CLADE_TRY(coefficients(tile, a));
     clade_merge_weighted_deltas(tile, a, out);
     return CLADE_OK;
 }
@@ -63,5 +70,8 @@ const clade_method clade_method_metagpt = {
     .partial_bytes = clade_parent_sums_partial_bytes,
     .survey = survey,
     .survey_merge = clade_parent_sums_merge,
+    .carries_nonfinite = true,
+    .takes_nonfinite = true,
     .combine = combine,
+    .coefficients = coefficients,
 };

@@ -69,11 +69,28 @@ static double ratio(size_t n_parents, const double *dots)
     return fabs(denominator) < smallest_denominator ? 0 : n * c / denominator;
 }
 
-static void combine_one(const clade_merge_tile *tile, const double *dots, float *out)
+static bool whole(const clade_merge_tile *tensor)
 {
-    double a[CLADE_MAX_PARENTS], t = ratio(tile->n_parents, dots);
+    return !by_rows(tensor);
+}
+
+static void shares(const clade_merge_tile *tile, const double *dots, double *a)
+{
+    double t = ratio(tile->n_parents, dots);
     for (size_t p = 0; p < tile->n_parents; p++)
         a[p] = t / (double)tile->n_parents;
+}
+
+static clade_status coefficients(const clade_merge_tile *tensor, double *a)
+{
+    shares(tensor, tensor->state, a);
+    return CLADE_OK;
+}
+
+static void combine_one(const clade_merge_tile *tile, const double *dots, float *out)
+{
+    double a[CLADE_MAX_PARENTS];
+    shares(tile, dots, a);
     clade_merge_weighted_deltas(tile, a, out);
 }
 
@@ -120,5 +137,9 @@ const clade_method clade_method_model_stock = {
     .partial_bytes = partial_bytes,
     .survey = survey,
     .survey_merge = survey_merge,
+    .carries_nonfinite = true,
+    .takes_nonfinite = true,
     .combine = combine,
+    .coefficients = coefficients,
+    .has_coefficients = whole,
 };

@@ -47,13 +47,13 @@ static clade_status weights_of(const clade_merge_tile *tile, double *w)
     return CLADE_OK;
 }
 
-static clade_status combine(const clade_merge_tile *tile, float *out)
+static clade_status coefficients(const clade_merge_tile *tile, double *a)
 {
-    double w[CLADE_MAX_PARENTS], per_length[CLADE_MAX_PARENTS], a[CLADE_MAX_PARENTS], eps = tile->site[EPS];
+    double w[CLADE_MAX_PARENTS], per_length[CLADE_MAX_PARENTS], eps = tile->site[EPS];
     const double *dots = tile->state;
     double lengths = 0, weights = 0, longest = 0;
     if (tile->n_parents == 1) {
-        clade_merge_weighted_sum(tile, (const double[]){1}, out);
+        a[0] = 1;
         return CLADE_OK;
     }
     CLADE_TRY(weights_of(tile, w));
@@ -74,6 +74,13 @@ static clade_status combine(const clade_merge_tile *tile, float *out)
             tile->n_parents, sum);
     for (size_t i = 0; i < tile->n_parents; i++)
         a[i] = vanishes ? w[i] : lengths / sum * per_length[i];
+    return CLADE_OK;
+}
+
+static clade_status combine(const clade_merge_tile *tile, float *out)
+{
+    double a[CLADE_MAX_PARENTS];
+    CLADE_TRY(coefficients(tile, a));
     clade_merge_interpolate(tile, a, out);
     return CLADE_OK;
 }
@@ -96,5 +103,8 @@ const clade_method clade_method_multislerp = {
     .partial_bytes = clade_gram_partial_bytes,
     .survey = clade_gram_survey,
     .survey_merge = clade_gram_merge,
+    .carries_nonfinite = true,
+    .takes_nonfinite = true,
     .combine = combine,
+    .coefficients = coefficients,
 };

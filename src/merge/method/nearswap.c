@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "merge/method/methods.h"
+#include "tensor/clones.h"
 
 enum { T, N_PARAMETERS };
 
@@ -21,19 +22,18 @@ static const clade_parameter parameters[] = {
 
 /* M at most CLADE_MERGE_BLOCK elements. Loops of one step each: compilers make vector code of a choice between two
  * values that are there, where they would branch around a computation. */
+CLADE_CLONES
 static void swap(size_t m, double t, const float *b, const float *x, float *out)
 {
     double w[CLADE_MERGE_BLOCK];
-    for (size_t i = 0; i < m; i++)
-        w[i] = fabs((double)b[i] - (double)x[i]);
-    for (size_t i = 0; i < m; i++)
-        w[i] = w[i] > smallest_difference ? w[i] : smallest_difference;
-    for (size_t i = 0; i < m; i++)
-        w[i] = t / w[i];
-    for (size_t i = 0; i < m; i++)
-        w[i] = w[i] < 1 ? w[i] : 1;
-    for (size_t i = 0; i < m; i++)
-        out[i] = (float)(w[i] * (double)x[i] + (1 - w[i]) * (double)b[i]);
+    for (size_t i = 0; i < m; i++) {
+        double difference = fabs((double)b[i] - (double)x[i]);
+        w[i] = t / (difference > smallest_difference ? difference : smallest_difference);
+    }
+    for (size_t i = 0; i < m; i++) {
+        double share = w[i] < 1 ? w[i] : 1;
+        out[i] = (float)(share * (double)x[i] + (1 - share) * (double)b[i]);
+    }
 }
 
 static clade_status combine(const clade_merge_tile *tile, float *out)
@@ -60,5 +60,6 @@ const clade_method clade_method_nearswap = {
     .max_parents = 1,
     .base = CLADE_BASE_REQUIRED,
     .laws = CLADE_LAW_ZERO_DELTAS | CLADE_LAW_EXACT_BITS,
+    .takes_nonfinite = true,
     .combine = combine,
 };

@@ -149,7 +149,7 @@ static clade_status survey_end(const clade_merge_tile *tensor, unsigned pass, vo
 
 /* ---- combine ---- */
 
-static void coefficients(angle one, double t, double *a)
+static void mixture(angle one, double t, double *a)
 {
     a[0] = one.per_sine != 0 ? clade_sin((1 - t) * one.theta) * one.per_sine : 1 - t;
     a[1] = one.per_sine != 0 ? clade_sin(t * one.theta) * one.per_sine : t;
@@ -193,7 +193,7 @@ static void combine_columns(const clade_merge_tile *tile, double t, float *out)
     double *a = tile->scratch, *b = a + length;
     for (size_t i = 0; i < length; i++) {
         double pair[2];
-        coefficients((angle){.theta = theta[i], .per_sine = per_sine[i]}, t, pair);
+        mixture((angle){.theta = theta[i], .per_sine = per_sine[i]}, t, pair);
         a[i] = pair[0];
         b[i] = pair[1];
     }
@@ -217,23 +217,39 @@ static void combine_rows(const clade_merge_tile *tile, double t, float *out)
         row.base = tile->base ? tile->base + first : NULL;
         row.n = length;
         clade_gram_add(&row, 0, length, dots);
-        coefficients(angle_of(dots[AA], dots[BA], dots[BB]), t, a);
+        mixture(angle_of(dots[AA], dots[BA], dots[BB]), t, a);
         clade_merge_interpolate(&row, a, out + first);
     }
 }
 
+static double fraction(const clade_merge_tile *tile)
+{
+    double w_0 = tile->parent[WEIGHT], w_1 = tile->parent[N_PARAMETERS + WEIGHT];
+    return fabs(w_0 + w_1) < smallest_sum ? 0.5 : w_1 / (w_0 + w_1);
+}
+
+static bool has_coefficients(const clade_merge_tile *tensor)
+{
+    return vectors_of(tensor) != COLUMNS && vectors_of(tensor) != ROWS;
+}
+
+static clade_status coefficients(const clade_merge_tile *tensor, double *a)
+{
+    const double *state = tensor->state;
+    mixture((angle){.theta = state[AA], .per_sine = state[BA]}, fraction(tensor), a);
+    return CLADE_OK;
+}
+
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
-    double w_0 = tile->parent[WEIGHT], w_1 = tile->parent[N_PARAMETERS + WEIGHT], a[2];
-    double t = fabs(w_0 + w_1) < smallest_sum ? 0.5 : w_1 / (w_0 + w_1);
+    double t = fraction(tile), a[2];
     vectors how = vectors_of(tile);
     if (how == COLUMNS) {
         combine_columns(tile, t, out);
     } else if (how == ROWS) {
         combine_rows(tile, t, out);
     } else {
-        const double *state = tile->state;
-        coefficients((angle){.theta = state[AA], .per_sine = state[BA]}, t, a);
+        CLADE_TRY(coefficients(tile, a));
         clade_merge_interpolate(tile, a, out);
     }
     return CLADE_OK;
@@ -263,5 +279,9 @@ const clade_method clade_method_nuslerp = {
     .survey = survey,
     .survey_merge = survey_merge,
     .survey_end = survey_end,
+    .carries_nonfinite = true,
+    .takes_nonfinite = true,
     .combine = combine,
+    .coefficients = coefficients,
+    .has_coefficients = has_coefficients,
 };

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "merge/method/order_statistic.h"
+#include "tensor/clones.h"
 
 /* The digits, from the most significant one: 11, 11 and 10 bits. */
 static const struct {
@@ -31,20 +32,35 @@ float clade_order_value(uint32_t key)
     return x;
 }
 
+/* After the first pass few numbers count, so groups without any are passed over. */
+CLADE_CLONES
+static void count_matching(uint32_t wanted, unsigned pass, size_t n, const float *x, uint32_t *counts)
+{
+    enum { GROUP = 32 };
+    unsigned shift = digits[pass].shift, bits = digits[pass].bits;
+    uint32_t mask = (UINT32_C(1) << bits) - 1, found[GROUP];
+    for (size_t first = 0; first < n; first += GROUP) {
+        size_t m = n - first < GROUP ? n - first : GROUP;
+        uint32_t any = 0;
+        for (size_t i = 0; i < m; i++) {
+            found[i] = key_of(x[first + i]) >> shift;
+            any |= found[i] >> bits == wanted;
+        }
+        for (size_t i = 0; i < m && any; i++)
+            if (found[i] >> bits == wanted)
+                counts[found[i] & mask]++;
+    }
+}
+
 void clade_order_count(const clade_order_search *search, unsigned pass, size_t n, const float *x, uint32_t *counts)
 {
     unsigned shift = digits[pass].shift, bits = digits[pass].bits;
-    uint32_t mask = (UINT32_C(1) << bits) - 1;
-    if (pass == 0) {
-        for (size_t i = 0; i < n; i++)
-            counts[key_of(x[i]) >> shift]++;
+    if (pass > 0) {
+        count_matching(search->key >> shift >> bits, pass, n, x, counts);
         return;
     }
-    uint32_t wanted = search->key >> shift >> bits;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t digit = key_of(x[i]) >> shift;
-        counts[digit & mask] += digit >> bits == wanted;
-    }
+    for (size_t i = 0; i < n; i++)
+        counts[key_of(x[i]) >> shift]++;
 }
 
 void clade_order_add(uint64_t *counts, const uint32_t *piece)

@@ -11,9 +11,15 @@ static const clade_parameter parameters[] = {
                "factor of the parent's weights", NULL},
 };
 
+static clade_status coefficients(const clade_merge_tile *tensor, double *s)
+{
+    s[0] = tensor->parent[SCALE];
+    return CLADE_OK;
+}
+
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
-    clade_merge_weighted_sum(tile, (const double[]){tile->parent[SCALE]}, out);
+    clade_merge_weighted_sum(tile, &tile->parent[SCALE], out);
     return CLADE_OK;
 }
 
@@ -31,4 +37,5 @@ const clade_method clade_method_passthrough = {
     .laws = CLADE_LAW_ONE_PARENT | CLADE_LAW_EXACT_BITS,
     .carries_nonfinite = true,
     .combine = combine,
+    .coefficients = coefficients,
 };

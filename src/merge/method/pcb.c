@@ -22,6 +22,7 @@
 
 #include "merge/method/exponential.h"
 #include "merge/method/pcb.h"
+#include "tensor/clones.h"
 
 static const double least_divisor = 1e-12; /* of the variant code; that of the paper has sums of any size */
 
@@ -99,6 +100,7 @@ static void scores_of_code(const clade_pcb_state *state, size_t n_parents, size_
     }
 }
 
+CLADE_CLONES
 void clade_pcb_scores(const clade_merge_tile *tile, size_t first, size_t m, double (*scores)[CLADE_MERGE_BLOCK],
                       double (*values)[CLADE_MERGE_BLOCK])
 {
@@ -127,6 +129,7 @@ static void compete(const clade_merge_tile *tile, const clade_pcb_parent *parent
     }
 }
 
+CLADE_CLONES
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
     double beta[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], values[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK];
@@ -171,5 +174,6 @@ const clade_method clade_method_pcb = {
     .survey = clade_pcb_survey,
     .survey_merge = clade_pcb_merge,
     .survey_end = clade_pcb_end,
+    .takes_nonfinite = true,
     .combine = combine,
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "merge/method/pcb.h"
+#include "tensor/clones.h"
 
 typedef enum step { SIZES, RANGES, SUMS, SCORES } step;
 
@@ -87,6 +88,7 @@ static void add_sums(const clade_merge_tile *tile, size_t m, double (*tau)[CLADE
     }
 }
 
+CLADE_CLONES
 clade_status clade_pcb_survey(const clade_merge_tile *tile, unsigned pass, void *result)
 {
     double scores[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], tau[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK];

@@ -13,41 +13,75 @@
 #include <math.h>
 
 #include "merge/method/delta.h"
+#include "tensor/clones.h"
 
 enum { EPSILON, R, ALPHA, N_RAMPLUS, N_RAM = EPSILON + 1 };
 enum { SHARED, UNIQUE, N_COUNTS }; /* N_COUNTS doubles per parent: counts, exact below 2^53 */
 
-/* C = c_p as 0 or 1, adding to N. */
-static void changed(const clade_merge_tile *tile, size_t p, size_t first, size_t m, double *c, double *n)
+/* c_p of M elements from FIRST as 0 or 1. */
+static inline void changed(const clade_merge_tile *tile, size_t p, size_t first, size_t m, float *restrict c)
 {
     const float *x = tile->parents[p] + first, *b = tile->base + first;
     float epsilon = (float)tile->site[EPSILON];
-    for (size_t i = 0; i < m; i++) {
+    for (size_t i = 0; i < m; i++)
         c[i] = fabsf(x[i] - b[i]) > epsilon ? 1 : 0;
-        n[i] += c[i];
+}
+
+/* Of all parents, and n, their sum. */
+static inline void all_changed(const clade_merge_tile *tile, size_t first, size_t m,
+                               float (*restrict c)[CLADE_MERGE_BLOCK], float *restrict n)
+{
+    for (size_t p = 0; p < tile->n_parents; p++)
+        changed(tile, p, first, m, c[p]);
+    for (size_t i = 0; i < m; i++)
+        n[i] = c[0][i];
+    for (size_t p = 1; p < tile->n_parents; p++)
+        for (size_t i = 0; i < m; i++)
+            n[i] += c[p][i];
+}
+
+/* D += c_p a_p tau_p, or c_p tau_p where n > 1. */
+static inline void add_changes(size_t k, const clade_merge_tile *tile, size_t p, size_t first, size_t m,
+                               const double *a, float (*restrict c)[CLADE_MERGE_BLOCK], const float *restrict several,
+                               double *restrict D)
+{
+    const float *b = tile->base + first, *const *x = tile->parents + p;
+    double alone[CLADE_MERGE_AT_ONCE];
+    for (size_t r = 0; r < k; r++)
+        alone[r] = a[p + r];
+    for (size_t i = 0; i < m; i++) {
+        double sum = p == 0 ? 0 : D[i];
+        for (size_t r = 0; r < k; r++) {
+            double factor = (double)several[i] + (1 - (double)several[i]) * alone[r];
+            sum += (double)c[p + r][i] * factor * ((double)x[r][first + i] - (double)b[i]);
+        }
+        D[i] = sum;
     }
 }
 
+CLADE_CLONES
 static void combine(const clade_merge_tile *tile, const double *a, float *out)
 {
-    double c[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], tau[CLADE_MERGE_BLOCK];
+    float c[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], n[CLADE_MERGE_BLOCK], several[CLADE_MERGE_BLOCK];
+    double D[CLADE_MERGE_BLOCK];
     for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
-        double n[CLADE_MERGE_BLOCK] = {0}, D[CLADE_MERGE_BLOCK] = {0};
         size_t m = clade_merge_block(tile, first);
-        for (size_t p = 0; p < tile->n_parents; p++)
-            changed(tile, p, first, m, c[p], n);
-        for (size_t p = 0; p < tile->n_parents; p++) {
-            clade_merge_delta(tile, p, first, m, 1, tau);
-            double alone = a[p];
-            for (size_t i = 0; i < m; i++) {
-                double factor = n[i] > 1 ? 1 : alone;
-                D[i] += c[p][i] * factor * tau[i];
-            }
+        all_changed(tile, first, m, c, n);
+        for (size_t i = 0; i < m; i++)
+            several[i] = n[i] > 1 ? 1 : 0;
+        for (size_t p = 0, k; p < tile->n_parents; p += k) {
+            k = clade_merge_at_once(tile->n_parents - p);
+            if (k == 1)
+                add_changes(1, tile, p, first, m, a, c, several, D);
+            else if (k == 2)
+                add_changes(2, tile, p, first, m, a, c, several, D);
+            else
+                add_changes(3, tile, p, first, m, a, c, several, D);
         }
         for (size_t i = 0; i < m; i++)
             n[i] = n[i] > 1 ? n[i] : 1;
         for (size_t i = 0; i < m; i++)
-            D[i] /= n[i];
+            D[i] /= (double)n[i];
         clade_merge_onto_base(tile, first, m, 1, D, out);
     }
 }
@@ -86,24 +120,25 @@ static size_t partial_bytes(const clade_merge_tile *tensor, unsigned pass)
     return state_bytes(tensor);
 }
 
+CLADE_CLONES
 static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *partial)
 {
-    double c[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], shared[CLADE_MERGE_BLOCK];
+    float c[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], n[CLADE_MERGE_BLOCK];
+    double shared[CLADE_MERGE_BLOCK], unique[CLADE_MERGE_BLOCK];
     double(*counts)[N_COUNTS] = partial;
     (void)pass;
     for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
-        double n[CLADE_MERGE_BLOCK] = {0};
         size_t m = clade_merge_block(tile, first);
-        for (size_t p = 0; p < tile->n_parents; p++)
-            changed(tile, p, first, m, c[p], n);
+        all_changed(tile, first, m, c, n);
+        for (size_t i = 0; i < m; i++)
+            n[i] = n[i] > 1 ? 1 : 0;
         for (size_t p = 0; p < tile->n_parents; p++) {
             for (size_t i = 0; i < m; i++) {
-                double several = n[i] > 1 ? 1 : 0;
-                shared[i] = several * c[p][i];
+                shared[i] = (double)(n[i] * c[p][i]);
+                unique[i] = (double)((1 - n[i]) * c[p][i]);
             }
-            double of_block = clade_merge_sum(m, shared);
-            counts[p][SHARED] += of_block;
-            counts[p][UNIQUE] += clade_merge_sum(m, c[p]) - of_block;
+            counts[p][SHARED] += clade_merge_sum(m, shared);
+            counts[p][UNIQUE] += clade_merge_sum(m, unique);
         }
     }
     return CLADE_OK;
@@ -142,6 +177,7 @@ const clade_method clade_method_ram = {
     .max_parents = CLADE_MAX_PARENTS,
     .base = CLADE_BASE_REQUIRED,
     .laws = CLADE_LAW_SYMMETRIC | CLADE_LAW_ZERO_DELTAS | CLADE_LAW_EXACT_BITS,
+    .takes_nonfinite = true,
     .combine = ram_combine,
 };
 
@@ -163,5 +199,6 @@ const clade_method clade_method_ramplus_tl = {
     .partial_bytes = partial_bytes,
     .survey = survey,
     .survey_merge = survey_merge,
+    .takes_nonfinite = true,
     .combine = ramplus_combine,
 };

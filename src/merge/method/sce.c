@@ -14,6 +14,7 @@
 
 #include "merge/method/delta.h"
 #include "merge/method/order_statistic.h"
+#include "tensor/clones.h"
 
 enum { SELECT_TOPK, N_PARAMETERS };
 
@@ -71,26 +72,22 @@ static void variance(const clade_merge_tile *tile, size_t first, size_t m, float
     }
 }
 
-/* tau_p of M elements from FIRST, 0 where not selected. */
-static void selected(const clade_merge_tile *tile, const state *self, size_t first, size_t m,
-                     double (*tau)[CLADE_MERGE_BLOCK])
+/* KEEP: 1 for those of M elements from FIRST that are selected, 0 for the others. */
+static inline void select_largest(const clade_merge_tile *tile, const state *self, size_t first, size_t m, double *keep)
 {
-    double keep[CLADE_MERGE_BLOCK];
     float V[CLADE_MERGE_BLOCK];
-    for (size_t p = 0; p < tile->n_parents; p++)
-        clade_merge_delta(tile, p, first, m, 1, tau[p]);
-    if (tile->site[SELECT_TOPK] >= 1)
-        return;
-    variance(tile, first, m, V);
     uint64_t begin = tile->offset + first, end = self->last + 1;
     size_t split = end <= begin ? 0 : end - begin < m ? (size_t)(end - begin) : m;
+    bool all = tile->site[SELECT_TOPK] >= 1;
+    for (size_t i = 0; i < m && all; i++)
+        keep[i] = 1;
+    if (all)
+        return;
+    variance(tile, first, m, V);
     for (size_t i = 0; i < split; i++)
         keep[i] = V[i] >= self->threshold ? 1 : 0;
     for (size_t i = split; i < m; i++)
         keep[i] = V[i] > self->threshold ? 1 : 0;
-    for (size_t p = 0; p < tile->n_parents; p++)
-        for (size_t i = 0; i < m; i++)
-            tau[p][i] *= keep[i];
 }
 
 /* ---- survey ---- */
@@ -132,9 +129,10 @@ static void survey_variance(const clade_merge_tile *tile, const state *self, uns
     }
 }
 
+CLADE_CLONES
 static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *result)
 {
-    double tau[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK];
+    double tau[CLADE_MERGE_BLOCK], keep[CLADE_MERGE_BLOCK];
     const state *self = tile->state;
     partial *out = result;
     phase now = phase_of(tile, self);
@@ -149,11 +147,14 @@ static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *re
             survey_variance(tile, self, pass, first, m, out);
             continue;
         }
-        selected(tile, self, first, m, tau);
+        select_largest(tile, self, first, m, keep);
         for (size_t p = 0; p < tile->n_parents; p++) {
-            for (size_t i = 0; i < m; i++)
-                tau[p][i] *= tau[p][i];
-            out->squares[p] += clade_merge_sum(m, tau[p]);
+            clade_merge_delta(tile, p, first, m, 1, tau);
+            for (size_t i = 0; i < m; i++) {
+                double kept = tau[i] * keep[i];
+                tau[i] = kept * kept;
+            }
+            out->squares[p] += clade_merge_sum(m, tau);
         }
     }
     return CLADE_OK;
@@ -233,26 +234,70 @@ static void shares(const clade_merge_tile *tile, const state *self, double *a)
         a[p] = sum < least_squares ? 1 / n : a[p] / sum;
 }
 
+static inline void add_all(size_t k, const clade_merge_tile *tile, size_t p, size_t first, size_t m,
+                           const double *restrict keep, double *restrict sum)
+{
+    const float *b = tile->base + first, *const *x = tile->parents + p;
+    for (size_t i = 0; i < m; i++) {
+        double total = p == 0 ? 0 : sum[i];
+        for (size_t r = 0; r < k; r++)
+            total += ((double)x[r][first + i] - (double)b[i]) * keep[i];
+        sum[i] = total;
+    }
+}
+
+/* D = sum_i m_i a_i tau_i, W = sum_i m_i a_i */
+static inline void add_elected(size_t k, const clade_merge_tile *tile, size_t p, size_t first, size_t m,
+                               const double *restrict keep, const double *a, const double *restrict gamma,
+                               double *restrict D, double *restrict W)
+{
+    const float *b = tile->base + first, *const *x = tile->parents + p;
+    double of[CLADE_MERGE_AT_ONCE];
+    for (size_t r = 0; r < k; r++)
+        of[r] = a[p + r];
+    for (size_t i = 0; i < m; i++) {
+        double sum = D[i], weights = W[i];
+        for (size_t r = 0; r < k; r++) {
+            double tau = ((double)x[r][first + i] - (double)b[i]) * keep[i], agrees = tau * gamma[i] > 0;
+            double share = agrees * of[r];
+            sum += share * tau;
+            weights += share;
+        }
+        D[i] = sum;
+        W[i] = weights;
+    }
+}
+
+CLADE_CLONES
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
-    double tau[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], a[CLADE_MAX_PARENTS];
+    double keep[CLADE_MERGE_BLOCK], gamma[CLADE_MERGE_BLOCK], D[CLADE_MERGE_BLOCK], W[CLADE_MERGE_BLOCK];
+    double a[CLADE_MAX_PARENTS];
     shares(tile, tile->state, a);
     for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
-        double gamma[CLADE_MERGE_BLOCK] = {0}, D[CLADE_MERGE_BLOCK] = {0}, W[CLADE_MERGE_BLOCK] = {0};
         size_t m = clade_merge_block(tile, first);
-        selected(tile, tile->state, first, m, tau);
-        for (size_t p = 0; p < tile->n_parents; p++)
-            for (size_t i = 0; i < m; i++)
-                gamma[i] += tau[p][i];
-        for (size_t i = 0; i < m; i++)
+        select_largest(tile, tile->state, first, m, keep);
+        for (size_t p = 0, k; p < tile->n_parents; p += k) {
+            k = clade_merge_at_once(tile->n_parents - p);
+            if (k == 1)
+                add_all(1, tile, p, first, m, keep, gamma);
+            else if (k == 2)
+                add_all(2, tile, p, first, m, keep, gamma);
+            else
+                add_all(3, tile, p, first, m, keep, gamma);
+        }
+        for (size_t i = 0; i < m; i++) {
             gamma[i] = gamma[i] >= 0 ? 1 : -1;
-        for (size_t p = 0; p < tile->n_parents; p++) {
-            double a_p = a[p];
-            for (size_t i = 0; i < m; i++) {
-                double share = tau[p][i] * gamma[i] > 0 ? a_p : 0;
-                D[i] += share * tau[p][i];
-                W[i] += share;
-            }
+            D[i] = W[i] = -0.0; /* not 0, which compilers would set by a call */
+        }
+        for (size_t p = 0, k; p < tile->n_parents; p += k) {
+            k = clade_merge_at_once(tile->n_parents - p);
+            if (k == 1)
+                add_elected(1, tile, p, first, m, keep, a, gamma, D, W);
+            else if (k == 2)
+                add_elected(2, tile, p, first, m, keep, a, gamma, D, W);
+            else
+                add_elected(3, tile, p, first, m, keep, a, gamma, D, W);
         }
         for (size_t i = 0; i < m; i++)
             D[i] /= W[i] > least_weight ? W[i] : least_weight;
@@ -281,5 +326,6 @@ const clade_method clade_method_sce = {
     .survey = survey,
     .survey_merge = survey_merge,
     .survey_end = survey_end,
+    .takes_nonfinite = true,
     .combine = combine,
 };

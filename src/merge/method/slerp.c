@@ -70,16 +70,23 @@ static void karcher(size_t n, clade_cosines G, const double *w, double *a)
         a[i] = w[i];
 }
 
-static clade_status combine(const clade_merge_tile *tile, float *out)
+static clade_status coefficients(const clade_merge_tile *tensor, double *a)
 {
-    double w[CLADE_MAX_PARENTS], a[CLADE_MAX_PARENTS];
+    double w[CLADE_MAX_PARENTS];
     clade_cosines G;
-    CLADE_TRY(clade_merge_shares(tile, WEIGHT, w));
-    cosines(tile->n_parents, tile->state, G);
-    if (tile->n_parents == 2)
+    CLADE_TRY(clade_merge_shares(tensor, WEIGHT, w));
+    cosines(tensor->n_parents, tensor->state, G);
+    if (tensor->n_parents == 2)
         slerp(G[0][1], w, a);
     else
-        karcher(tile->n_parents, G, w, a);
+        karcher(tensor->n_parents, G, w, a);
+    return CLADE_OK;
+}
+
+static clade_status combine(const clade_merge_tile *tile, float *out)
+{
+    double a[CLADE_MAX_PARENTS];
+    CLADE_TRY(coefficients(tile, a));
     clade_merge_weighted_sum(tile, a, out);
     return CLADE_OK;
 }
@@ -102,5 +109,8 @@ const clade_method clade_method_slerp = {
     .partial_bytes = clade_gram_partial_bytes,
     .survey = clade_gram_survey,
     .survey_merge = clade_gram_merge,
+    .carries_nonfinite = true,
+    .takes_nonfinite = true,
     .combine = combine,
+    .coefficients = coefficients,
 };

@@ -144,6 +144,16 @@ static clade_status outliers_end(const clade_merge_tile *tensor, unsigned pass, 
     return clade_trim_end(tensor, &outliers, state, again);
 }
 
+static size_t drop_scratch(const clade_merge_tile *tile)
+{
+    return clade_sparse_scratch(tile, &drop);
+}
+
+static size_t magprune_scratch(const clade_merge_tile *tile)
+{
+    return clade_sparse_scratch(tile, &magprune);
+}
+
 static clade_status drop_survey(const clade_merge_tile *tile, unsigned pass, void *partial)
 {
     (void)pass;
@@ -201,6 +211,8 @@ const clade_method clade_method_ties = {
     .survey_parameters = TRIM_READS,
     .state_bytes = ties_state,
     .partial_bytes = ties_partial,
+    .sample_stride = clade_trim_sample_stride,
+    .cleared_bytes = clade_trim_cleared_bytes,
     .survey = ties_survey,
     .survey_merge = ties_merge,
     .survey_end = ties_end,
@@ -225,6 +237,7 @@ const clade_method clade_method_ties_global = {
     .survey_parameters = TRIM_READS,
     .state_bytes = ties_global_state,
     .partial_bytes = ties_global_partial,
+    .cleared_bytes = clade_trim_cleared_bytes,
     .survey = ties_global_survey,
     .survey_merge = ties_global_merge,
     .survey_end = ties_global_end,
@@ -245,6 +258,7 @@ const clade_method clade_method_dare_linear = {
     .base = CLADE_BASE_REQUIRED,
     .laws = LAWS,
     .uses_masks = true,
+    .scratch_bytes = drop_scratch,
     .survey_scope = CLADE_SURVEY_TENSOR,
     .survey_parameters = DROP_READS,
     .state_bytes = clade_mask_state_bytes,
@@ -268,6 +282,7 @@ const clade_method clade_method_dare_ties = {
     .base = CLADE_BASE_REQUIRED,
     .laws = LAWS,
     .uses_masks = true,
+    .scratch_bytes = drop_scratch,
     .survey_scope = CLADE_SURVEY_TENSOR,
     .survey_parameters = DROP_READS,
     .state_bytes = clade_mask_state_bytes,
@@ -292,7 +307,7 @@ const clade_method clade_method_della_linear = {
     .laws = LAWS,
     .uses_masks = true,
     .unit = clade_rank_unit,
-    .scratch_bytes = clade_sparse_scratch,
+    .scratch_bytes = magprune_scratch,
     .survey_scope = CLADE_SURVEY_TENSOR,
     .survey_parameters = MAGPRUNE_READS,
     .state_bytes = clade_mask_state_bytes,
@@ -317,7 +332,7 @@ const clade_method clade_method_della = {
     .laws = LAWS,
     .uses_masks = true,
     .unit = clade_rank_unit,
-    .scratch_bytes = clade_sparse_scratch,
+    .scratch_bytes = magprune_scratch,
     .survey_scope = CLADE_SURVEY_TENSOR,
     .survey_parameters = MAGPRUNE_READS,
     .state_bytes = clade_mask_state_bytes,
@@ -344,6 +359,8 @@ const clade_method clade_method_breadcrumbs = {
     .survey_parameters = TRIM_READS,
     .state_bytes = outliers_state,
     .partial_bytes = outliers_partial,
+    .sample_stride = clade_trim_sample_stride,
+    .cleared_bytes = clade_trim_cleared_bytes,
     .survey = outliers_survey,
     .survey_merge = outliers_merge,
     .survey_end = outliers_end,
@@ -367,6 +384,8 @@ const clade_method clade_method_breadcrumbs_ties = {
     .survey_parameters = TRIM_READS,
     .state_bytes = outliers_state,
     .partial_bytes = outliers_partial,
+    .sample_stride = clade_trim_sample_stride,
+    .cleared_bytes = clade_trim_cleared_bytes,
     .survey = outliers_survey,
     .survey_merge = outliers_merge,
     .survey_end = outliers_end,

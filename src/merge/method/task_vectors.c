@@ -28,90 +28,33 @@
 
 #include "merge/method/task_vectors.h"
 
-/* D = the y_i of the elected sign with the largest magnitude, the first among equal ones; W = its weight. */
-static void max_elected(size_t m, const double *y, const double *votes, double w, double *D, double *W)
+static clade_sparse_sum sum_of(const clade_merge_tile *tile, const clade_task_row *row)
 {
-    for (size_t i = 0; i < m; i++) {
-        bool larger = votes[i] >= 0 ? y[i] > D[i] : y[i] < D[i];
-        D[i] = larger ? y[i] : D[i];
-        W[i] = larger ? w : W[i];
-    }
-}
-
-/* D of the y_i that have the sign of their votes, which is that of their sum; W = the sum of the weights of these. */
-static void elect_and_merge(const clade_merge_tile *tile, const clade_task_row *row, clade_sparse_reader *readers,
-                            const double *w, size_t m, double *D, double *W)
-{
-    double y[CLADE_MAX_PARENTS][CLADE_MERGE_BLOCK], votes[CLADE_MERGE_BLOCK] = {0};
-    const clade_kernels *kernels = clade_kernels_best();
     bool largest = row->choose && tile->site[TASK_MERGE] == TASK_MERGE_MAX;
-    for (size_t p = 0; p < tile->n_parents; p++) {
-        clade_sparse_next(&readers[p], m, y[p]);
-        kernels->add(m, y[p], votes);
-    }
-    memset(D, 0, m * sizeof *D);
-    memset(W, 0, m * sizeof *W);
-    for (size_t p = 0; p < tile->n_parents; p++) {
-        if (largest)
-            max_elected(m, y[p], votes, w[p], D, W);
-        else
-            kernels->add_agreeing(m, y[p], votes, w[p], D, W);
-    }
-}
-
-/* D = sum_i y_i; W = the sum of all weights. */
-static void merge_all(const clade_merge_tile *tile, clade_sparse_reader *readers, const double *w, size_t m, double *D,
-                      double *W)
-{
-    double y[CLADE_MERGE_BLOCK], weights = 0;
-    memset(D, 0, m * sizeof *D);
-    for (size_t p = 0; p < tile->n_parents; p++) {
-        clade_sparse_next(&readers[p], m, y);
-        clade_kernels_best()->add(m, y, D);
-        weights += w[p];
-    }
-    weights = fabs(weights) < 1e-8 ? 1 : weights;
-    for (size_t i = 0; i < m; i++)
-        W[i] = weights;
-}
-
-static clade_status begin(const clade_merge_tile *tile, const clade_task_row *row, const double *w,
-                          clade_sparse_reader *readers)
-{
-    bool trims = row->sparsifier == SPARSIFY_TRIM || row->sparsifier == SPARSIFY_OUTLIERS;
-    for (size_t p = 0; p < tile->n_parents; p++) {
-        clade_trim_cuts cuts = {0};
-        const uint64_t *bits = NULL;
-        double factor = 1;
-        if (trims) {
-            cuts = clade_task_cuts(tile, row, p);
-            factor = clade_trim_factor(tile, row, p);
-        } else if (row->sparsifier != SPARSIFY_NONE) {
-            factor = clade_mask_factor(tile, row, p);
-            bits = clade_mask_bits(tile, p);
-        }
-        CLADE_TRY(clade_sparse_begin(tile, row, p, &cuts, bits, w[p] * factor, &readers[p]));
-    }
-    return CLADE_OK;
+    return !row->elect ? CLADE_SUM_ALL : largest ? CLADE_SUM_LARGEST : CLADE_SUM_ELECTED;
 }
 
 clade_status clade_task_combine(const clade_merge_tile *tile, const clade_task_row *row, float *out)
 {
-    double w[CLADE_MAX_PARENTS], D[CLADE_MERGE_BLOCK], W[CLADE_MERGE_BLOCK];
-    clade_sparse_reader readers[CLADE_MAX_PARENTS];
-    const clade_kernels *kernels = clade_kernels_best();
-    for (size_t p = 0; p < tile->n_parents; p++)
-        w[p] = clade_task_value(tile, p, TASK_WEIGHT);
-    CLADE_TRY(begin(tile, row, w, readers));
-    for (size_t first = 0; first < tile->n; first += CLADE_MERGE_BLOCK) {
-        size_t m = tile->n - first < CLADE_MERGE_BLOCK ? tile->n - first : CLADE_MERGE_BLOCK;
-        if (row->elect)
-            elect_and_merge(tile, row, readers, w, m, D, W);
-        else
-            merge_all(tile, readers, w, m, D, W);
-        if (tile->site[TASK_NORMALIZE] != 0)
-            kernels->divide(m, W, D);
-        kernels->add_to_base(m, tile->base + first, D, tile->site[TASK_LAMBDA], out + first);
+    clade_sparse_row rows[CLADE_MAX_PARENTS], at_hand[CLADE_MAX_PARENTS];
+    clade_sparse_merge merge = {.n_rows = tile->n_parents,
+                                .rows = at_hand,
+                                .sum = sum_of(tile, row),
+                                .normalize = tile->site[TASK_NORMALIZE] != 0,
+                                .lambda = tile->site[TASK_LAMBDA]};
+    clade_trim_cuts cuts[CLADE_MAX_PARENTS];
+    for (size_t p = 0; p < tile->n_parents; p++) {
+        CLADE_TRY(clade_sparse_begin(tile, row, p, &cuts[p], &rows[p]));
+        merge.weights += rows[p].weight;
+    }
+    merge.weights = fabs(merge.weights) < 1e-8 ? 1 : merge.weights;
+    for (size_t first = 0, m; first < tile->n; first += m) {
+        m = tile->n - first;
+        for (size_t p = 0; p < tile->n_parents; p++) {
+            at_hand[p] = rows[p];
+            m = clade_sparse_cut(tile, row, p, &cuts[p], first, m, &at_hand[p]);
+        }
+        clade_kernels_best()->sparse->merge_sparse(m, &merge, tile->base + first, out + first);
     }
     return CLADE_OK;
 }

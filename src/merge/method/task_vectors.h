@@ -43,7 +43,7 @@ static inline double clade_task_value(const clade_merge_tile *tile, size_t paren
     return tile->parent[parent * tile->n_parameters + parameter];
 }
 
-/* ---- one parent's task vector after sparsification, block by block ---- */
+/* ---- one parent's task vector after sparsification ---- */
 
 typedef enum clade_sparse_mode { SPARSE_ALL, SPARSE_NOTHING, SPARSE_SOME } clade_sparse_mode;
 /* Density 1 keeps all and density 0 nothing, whatever the row. */
@@ -56,47 +56,49 @@ typedef struct clade_trim_cuts {
     clade_cut lower, upper;
 } clade_trim_cuts;
 
-typedef struct clade_sparse_reader {
-    const clade_kernels *kernels;
-    clade_sparse_mode mode;
-    clade_sparsifier sparsifier;
-    const float *x, *base; /* of the next element */
-    double weight;         /* factor of what is kept */
-    uint64_t index;        /* of the next element, in what a trim looks at */
-    clade_trim_cuts cuts;
-    const uint64_t *bits; /* of the tensor's mask, which then needs no draws; or NULL */
-    clade_rng draws;
-    uint64_t threshold;    /* DARE: draws below it keep */
-    const uint32_t *ranks; /* DELLA: of the next element */
-    double low, slope;     /* DELLA: the probability to stay is low + slope * rank */
-    bool by_probability;   /* DELLA: what stays is divided by it */
-} clade_sparse_reader;
-
-/* Read PARENT's task vector from the start of TILE, times WEIGHT. CUTS: of a trim, else unused. BITS: of a mask that was
- * drawn before, or NULL. For DELLA without them the ranks go to the tile's scratch (clade_sparse_scratch bytes), where
- * each parent has its place. CLADE_ECONFIG: density and epsilon give no probabilities. */
+/* PARENT's task vector over TILE. Of trims only CUTS: clade_sparse_cut gives the bounds. Masks that the survey did not
+ * leave are drawn into the tile's scratch. CLADE_ECONFIG: density and epsilon give no probabilities. */
 clade_status clade_sparse_begin(const clade_merge_tile *tile, const clade_task_row *row, size_t parent,
-                                const clade_trim_cuts *cuts, const uint64_t *bits, double weight,
-                                clade_sparse_reader *reader) CLADE_CHECK_RESULT;
-/* The next M <= CLADE_MERGE_BLOCK elements: weight (x - base) where kept, else 0. */
-void clade_sparse_next(clade_sparse_reader *reader, size_t m, double *y);
-size_t clade_sparse_scratch(const clade_merge_tile *tile);
+                                clade_trim_cuts *cuts, clade_sparse_row *to) CLADE_CHECK_RESULT;
+/* Move TO from the first element of the tile to element FIRST and set the bounds of a trim, for as many elements as have
+ * the same bounds; returns how many, at most N. Rows of masks know no elements but the first. */
+size_t clade_sparse_cut(const clade_merge_tile *tile, const clade_task_row *row, size_t parent,
+                        const clade_trim_cuts *cuts, size_t first, size_t n, clade_sparse_row *to);
+size_t clade_sparse_scratch(const clade_merge_tile *tile, const clade_task_row *row);
 
-/* ---- ranks ---- */
+/* ---- masks ---- */
 
-/* The elements of the rows of a tensor that lie together: DELLA ranks along dimension 1 (a vector is one row). */
+/* The draws of PARENT from the first element of TILE on. */
+clade_pcg32 clade_mask_draws(const clade_merge_tile *tile, size_t parent);
+/* The mask of TILE (clade_mask_words of its elements); no bit need be set where the task vector is 0. */
+clade_status clade_mask_draw(const clade_merge_tile *tile, const clade_task_row *row, size_t parent,
+                             uint64_t *bits) CLADE_CHECK_RESULT;
+/* Room for a mask of the tile in its scratch. */
+uint64_t *clade_mask_place(const clade_merge_tile *tile, const clade_task_row *row, size_t parent);
+
+/* ---- DELLA ---- */
+
+/* The rank of an element is how many of its row are smaller in magnitude, or equal and before it; its probability to
+ * stay rises with it. Rows lie along dimension 1, a vector is one row; a unit is the rows that lie together. */
 size_t clade_rank_unit(const clade_merge_tile *tensor);
-/* RANKS[i] = how many elements of its row are smaller than x_i - base_i in magnitude, or equal and before it. *LENGTH:
- * elements of a row. N is a multiple of the unit. ROOM: clade_rank_room bytes. */
+/* The mask of a tile of whole units. The room is at the start of the tile's scratch. CLADE_ECONFIG: density and epsilon
+ * give no probabilities; CLADE_EINCOMPATIBLE: rows too long. */
+clade_status clade_rank_mask(const clade_merge_tile *tile, size_t parent, uint64_t *bits) CLADE_CHECK_RESULT;
+/* RANKS (n) of the same; *LENGTH: elements of a row. ROOM: clade_rank_room bytes. */
 clade_status clade_rank_rows(const clade_merge_tile *tile, const float *x, uint32_t *ranks, void *room,
                              uint64_t *length) CLADE_CHECK_RESULT;
+/* The mask applied: y = weight (x - base) / probability where kept, else 0. RANKS (n): room. */
+clade_status clade_rank_prune(const clade_merge_tile *tile, size_t parent, double weight, uint32_t *ranks,
+                              double *y) CLADE_CHECK_RESULT;
 size_t clade_rank_room(const clade_merge_tile *tile);
 
 /* ---- surveys ---- */
 
-/* Surveys of trims: the cuts, then the sums of a rescaling. */
+/* Surveys of trims: the cuts, then the sums of a rescaling. PASS as in clade/method.h; the others know it. */
 size_t clade_trim_state_bytes(const clade_merge_tile *tensor, const clade_task_row *row);
 size_t clade_trim_partial_bytes(const clade_merge_tile *tensor, const clade_task_row *row, unsigned pass);
+size_t clade_trim_sample_stride(const clade_merge_tile *tensor, unsigned pass); /* of rows that are not global */
+size_t clade_trim_cleared_bytes(const clade_merge_tile *tensor, unsigned pass);
 clade_status clade_trim_survey(const clade_merge_tile *tile, const clade_task_row *row, void *partial);
 clade_status clade_trim_merge(const clade_merge_tile *tensor, const clade_task_row *row, void *state,
                               const void *partial);
@@ -105,12 +107,12 @@ clade_status clade_trim_end(const clade_merge_tile *tensor, const clade_task_row
 clade_trim_cuts clade_task_cuts(const clade_merge_tile *tile, const clade_task_row *row, size_t parent);
 double clade_trim_factor(const clade_merge_tile *tile, const clade_task_row *row, size_t parent);
 
-/* Surveys of masks: the sums of a rescaling. */
+/* Surveys of masks: the masks, and the sums of a rescaling. */
 size_t clade_mask_state_bytes(const clade_merge_tile *tensor);
 size_t clade_mask_partial_bytes(const clade_merge_tile *tensor, unsigned pass);
 clade_status clade_mask_survey(const clade_merge_tile *tile, const clade_task_row *row, void *partial);
 clade_status clade_mask_merge(const clade_merge_tile *tensor, unsigned pass, void *state, const void *partial);
-/* The mask of a parent's whole tensor, whose bits need not be set where the task vector is 0; NULL: it was not drawn. */
+/* The mask of a parent's whole tensor; NULL: it was not drawn. */
 const uint64_t *clade_mask_bits(const clade_merge_tile *tile, size_t parent);
 double clade_mask_factor(const clade_merge_tile *tile, const clade_task_row *row, size_t parent);
 

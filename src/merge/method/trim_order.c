@@ -59,8 +59,8 @@ void clade_trim_order_survey(const clade_merge_tile *tile, bool global, clade_tr
     to->first = tile->rule_offset + tile->offset - at;
     to->count += tile->n;
     for (size_t p = 0; p < tile->n_parents; p++)
-        clade_kernels_best()->delta_keys(tile->n, tile->parents[p], tile->base, (uint32_t)order,
-                                         to->keys + p * most + at);
+        clade_kernels_best()->sparse->delta_keys(tile->n, tile->parents[p], tile->base, (uint32_t)order,
+                                                 to->keys + p * most + at);
 }
 
 void clade_trim_order_merge(const clade_merge_tile *tensor, bool global, void *state, const void *partial)
