@@ -60,9 +60,9 @@ void clade_executor_counts(const clade_executor *executor, uint64_t *found, uint
 }
 
 /* Whether a wave may have that much. */
-static bool fits_wave(const clade_plan *plan, uint64_t elements, size_t targets)
+static bool fits_wave(const clade_executor *executor, const clade_plan *plan, uint64_t elements, size_t targets)
 {
-    return elements <= CLADE_WAVE_ELEMENTS &&
+    return elements <= CLADE_WAVE_ELEMENTS * executor->n_threads &&
            (targets <= WAVE_SURVEYS || plan->recipe->method->survey_scope != CLADE_SURVEY_TENSOR);
 }
 
@@ -80,7 +80,7 @@ uint64_t clade_executor_memory(const clade_executor *executor, const clade_plan 
         for (int surveying = method->survey_scope == CLADE_NO_SURVEY ? 1 : 0; surveying < 2; surveying++)
             if (clade_tile_room_bytes(job, executor->options.tile, !surveying, &bytes) == CLADE_OK)
                 rooms = bytes > rooms ? bytes : rooms;
-        bool next = !fits_wave(plan, elements += job->count, ++surveys);
+        bool next = !fits_wave(executor, plan, elements += job->count, ++surveys);
         wave_states = next ? 0 : wave_states;
         elements = next ? job->count : elements;
         surveys = next ? 1 : surveys;
@@ -212,7 +212,7 @@ clade_status clade_execute(clade_executor *executor, const clade_plan *plan, con
         uint64_t elements = plan->targets[targets[first]].tensor.count;
         for (last = first + 1; last < count; last++) {
             elements += plan->targets[targets[last]].tensor.count;
-            if (!fits_wave(plan, elements, last - first + 1))
+            if (!fits_wave(executor, plan, elements, last - first + 1))
                 break;
         }
         CLADE_TRY(run_wave(executor, plan, targets + first, last - first, sink));

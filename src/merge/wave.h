@@ -7,7 +7,9 @@
 #include "merge/survey_store.h"
 #include "merge/tiles.h"
 
-enum { CLADE_WAVE_ELEMENTS = 1 << 25, CLADE_SURVEY_TILE = 16384 };
+enum { CLADE_SURVEY_TILE = 16384 };
+/* For each thread: enough to keep it busy, few enough that what a survey read is still near when it is combined. */
+enum { CLADE_WAVE_ELEMENTS = 1 << 21 };
 enum { CLADE_MOST_PARTIALS = 1 << 26, CLADE_MOST_WORKSPACE = 1 << 30 }; /* bytes */
 
 struct clade_executor {
