@@ -161,7 +161,7 @@ static clade_status combine_piece(void *context, size_t index, size_t thread)
         if (!room->to)
             CLADE_TRY(sink->put(sink->context, job->index, first_byte, bytes, size));
     }
-    if (self->executor->options.release)
+    if (self->executor->options.release && job->count > CLADE_WAVE_ELEMENTS)
         clade_tensor_job_release(job, at->first, at->n);
     return CLADE_OK;
 }
@@ -200,6 +200,8 @@ static clade_status run_wave(clade_executor *executor, const clade_plan *plan, c
         status = clade_wave_survey_tensors(&self);
     if (status == CLADE_OK)
         status = combine_all(&self);
+    for (size_t j = 0; j < self.n_jobs && executor->options.release; j++)
+        clade_tensor_job_release(&self.jobs[j], 0, self.jobs[j].count);
     clade_wave_free(&self);
     return status;
 }

@@ -4,7 +4,7 @@
 
 #include "merge/wave.h"
 
-enum { PIECES_AT_ONCE = 64, SMALL_STATE = 1 << 16 };
+enum { PIECES_AT_ONCE = 4, SMALL_STATE = 1 << 16 }; /* pieces for each thread */
 
 /* ---- survey ---- */
 
@@ -123,9 +123,9 @@ static clade_status survey_pass(clade_wave *self, clade_team *team)
             self->surveys[s].active ? rounded_up(method->partial_bytes(&self->surveys[s].whole, self->pass)) : 0;
         self->partial_stride = bytes > self->partial_stride ? bytes : self->partial_stride;
     }
-    size_t batch = self->partial_stride > CLADE_MOST_PARTIALS / PIECES_AT_ONCE
-                       ? CLADE_MOST_PARTIALS / self->partial_stride
-                       : PIECES_AT_ONCE;
+    size_t most = PIECES_AT_ONCE * self->executor->n_threads;
+    size_t batch =
+        self->partial_stride > CLADE_MOST_PARTIALS / most ? CLADE_MOST_PARTIALS / self->partial_stride : most;
     batch = batch > self->executor->n_threads ? batch : self->executor->n_threads;
     batch = batch < self->n_pieces ? batch : self->n_pieces;
     clade_arena_reset(room);
