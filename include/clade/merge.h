@@ -58,12 +58,13 @@ clade_status clade_family_stamp(const clade_family *family, clade_recipe *recipe
 typedef struct clade_child clade_child;
 
 typedef struct clade_child_options {
-    bool widen;       /* store F32 whatever the child's dtype is, each value first rounded to that dtype: what a forward
-                    pass of the written checkpoint would see */
+    bool
+        widen; /* store F32 whatever the child's dtype is, each value first rounded to that dtype: what a forward pass of
+                   the written checkpoint would see */
     size_t tile;      /* elements per tile; 0: 8,192. The result does not depend on it */
     clade_team *team; /* borrowed; NULL: the caller alone. The result does not depend on it */
     uint64_t
-        cache_bytes; /* what a maker may keep of surveys (thresholds, norms, singular vectors) for later children */
+        cache_bytes; /* for what a maker keeps of surveys (thresholds, norms, singular vectors) for later children */
 } clade_child_options;
 
 /* A maker of children: owns the arena and scratch; make it once per worker. FAMILY is borrowed. */

@@ -40,11 +40,19 @@ static clade_status list_firsts(clade_io_shards *shards)
     return CLADE_OK;
 }
 
+bool clade_io_shard_takes_new(uint64_t shard_bytes, uint64_t bytes, uint64_t *filled)
+{
+    uint64_t limit = shard_bytes ? shard_bytes : default_shard_bytes;
+    bool next = *filled != 0 && bytes > (limit > *filled ? limit - *filled : 0);
+    *filled = next ? bytes : *filled + bytes;
+    return next;
+}
+
 clade_status clade_io_shards_plan(const char *out, const clade_tensor *tensors, size_t count, uint64_t shard_bytes,
                                   clade_io_shards *shards)
 {
     char quoted[CLADE_IO_QUOTE];
-    uint64_t limit = shard_bytes ? shard_bytes : default_shard_bytes, filled = 0;
+    uint64_t filled = 0;
     CLADE_TRY(take_lists(count, shards));
     for (size_t i = 0; i < count; i++)
         shards->index[i] = i;
@@ -55,11 +63,7 @@ clade_status clade_io_shards_plan(const char *out, const clade_tensor *tensors, 
         if (i > 0 && strcmp(tensor->name, shards->tensors[i - 1].name) == 0)
             return clade_fail(CLADE_EINPUT, "%s: two tensors are named %s", out,
                               clade_io_quote(tensor->name, strlen(tensor->name), quoted));
-        if (filled != 0 && tensor->bytes > (limit > filled ? limit - filled : 0)) {
-            shards->n_shards++;
-            filled = 0;
-        }
-        filled += tensor->bytes;
+        shards->n_shards += clade_io_shard_takes_new(shard_bytes, tensor->bytes, &filled);
         shards->tensors[i] = *tensor;
         shards->place[shards->index[i]] = i;
         shards->shard[i] = shards->n_shards - 1;

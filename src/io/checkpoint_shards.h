@@ -1,10 +1,14 @@
-/* Which tensors go into which shard. Private to src/io. */
+/* Which tensors go into which shard. */
 #ifndef CLADE_IO_CHECKPOINT_SHARDS_H
 #define CLADE_IO_CHECKPOINT_SHARDS_H
 
 #include "clade/hash.h"
 #include "clade/tensor.h"
 #include "clade/text.h"
+
+/* Take a tensor of BYTES, the next by name, into a shard that holds *FILLED (0: none yet) of at most SHARD_BYTES (0: 5 GB);
+ * true when it begins a new one instead. */
+bool clade_io_shard_takes_new(uint64_t shard_bytes, uint64_t bytes, uint64_t *filled);
 
 typedef struct clade_io_shards {
     size_t count;

@@ -8,6 +8,7 @@
 #include "clade/adapter.h"
 #include "clade/files.h"
 #include "clade/version.h"
+#include "io/checkpoint_shards.h"
 #include "merge/describe.h"
 #include "merge/execute.h"
 #include "merge/family.h"
@@ -125,7 +126,7 @@ static uint64_t bytes_of_sources(const clade_target *target, size_t n_sources)
 
 void clade_merge_look(const clade_merge *merge, uint64_t shard_bytes, clade_merge_outlook *outlook)
 {
-    uint64_t most = shard_bytes ? shard_bytes : UINT64_C(5000000000), filled = 0;
+    uint64_t filled = 0;
     *outlook = (clade_merge_outlook){.shards = 1, .threads = clade_team_size(merge->team)};
     outlook->adapter = merge->adapter != NULL;
     for (size_t i = 0; merge->plan && i < merge->plan->count; i++) {
@@ -134,11 +135,7 @@ void clade_merge_look(const clade_merge *merge, uint64_t shard_bytes, clade_merg
         outlook->elements += target->tensor.count;
         outlook->read_bytes += bytes_of_sources(target, merge->plan->recipe->n_parents + 1);
         outlook->written_bytes += target->tensor.bytes;
-        if (filled > 0 && target->tensor.bytes > (most > filled ? most - filled : 0)) {
-            outlook->shards++;
-            filled = 0;
-        }
-        filled += target->tensor.bytes;
+        outlook->shards += clade_io_shard_takes_new(shard_bytes, target->tensor.bytes, &filled);
     }
     if (merge->plan)
         outlook->memory_bytes = clade_executor_memory(merge->executor, merge->plan);

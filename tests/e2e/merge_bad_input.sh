@@ -22,6 +22,7 @@ for out in empty full a a/ a/model.safetensors; do
 done
 row "output below a file" 7 "model.safetensors" "$CLADE" merge "$work/good.yml" "$work/a/model.safetensors/out"
 row "output without a name" 2 "is empty" "$CLADE" merge "$work/good.yml" ""
+row "too many threads" 2 "--threads: found 5000, expected at most 1024" "$CLADE" merge "$work/good.yml" "$work/out" --threads 5000
 row "no output" 2 "OUT_DIR is missing" "$CLADE" merge "$work/good.yml"
 mkdir "$work/out.partial"
 echo mine > "$work/out.partial/file"

@@ -41,7 +41,7 @@ static void tokenizers(void **state)
 
 static clade_status read_list(const char *text, clade_recipe_list *list)
 {
-    return clade_recipes_from_mergekit_text(text, strlen(text), config, "/work", list);
+    return clade_recipes_from_mergekit_text(text, strlen(text), config, "made", list);
 }
 
 static const char three[] = "name: first\n"
@@ -68,11 +68,11 @@ static void documents(void **state)
     assert_ok(read_list(three, &list));
     assert_int_equal(list.count, 3);
     assert_string_equal(list.documents[0].name, "first");
-    assert_string_equal(list.documents[0].out, "/work/first");
-    assert_string_equal(list.documents[1].recipe->parents[0].path, "/work/first");
+    assert_string_equal(list.documents[0].out, "made/first");
+    assert_string_equal(list.documents[1].recipe->parents[0].path, "made/first");
     assert_null(list.documents[2].name);
     assert_null(list.documents[2].out);
-    assert_string_equal(list.documents[2].recipe->parents[0].path, "/work/second");
+    assert_string_equal(list.documents[2].recipe->parents[0].path, "made/second");
     for (int block = 0; block < 6; block++) {
         char name[32];
         snprintf(name, sizeof name, "model.layers.%d.w", block);
