@@ -50,6 +50,23 @@ double clade_ledger_now(void)
 
 /* ---- opening ---- */
 
+enum { LOCK_WAIT_MILLISECONDS = 10000, LOCK_PAUSE_MILLISECONDS = 20 };
+
+/* A coordinator whose job was killed lives on for a moment, to close the ledger: who resumes at once waits for it. */
+static clade_status take_lock(const char *name, const char *path, int lock)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MILLISECONDS * 1000000L};
+    for (int waited = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; waited += LOCK_PAUSE_MILLISECONDS) {
+        if (errno != EWOULDBLOCK)
+            return clade_fail_errno(name, "lock");
+        if (waited >= LOCK_WAIT_MILLISECONDS)
+            return clade_fail(CLADE_EUSAGE, "%s: another process is writing this run; wait for it or stop it first",
+                              path);
+        (void)nanosleep(&pause, NULL);
+    }
+    return CLADE_OK;
+}
+
 static clade_status lock_file(const char *path, int *lock)
 {
     clade_text name = {0};
@@ -57,13 +74,8 @@ static clade_status lock_file(const char *path, int *lock)
     clade_status status = clade_text_status(&name);
     if (status == CLADE_OK) {
         *lock = open(clade_text_get(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-        if (*lock < 0)
-            status = clade_fail_errno(clade_text_get(&name), "create");
-        else if (flock(*lock, LOCK_EX | LOCK_NB) != 0)
-            status = errno == EWOULDBLOCK
-                         ? clade_fail(CLADE_EUSAGE,
-                                      "%s: another process is writing this run; wait for it or stop it first", path)
-                         : clade_fail_errno(clade_text_get(&name), "lock");
+        status = *lock < 0 ? clade_fail_errno(clade_text_get(&name), "create")
+                           : take_lock(clade_text_get(&name), path, *lock);
     }
     clade_text_free(&name);
     return status;

@@ -20,8 +20,8 @@ enum { CLADE_LEDGER_VERSION = 1 };
 typedef struct clade_ledger clade_ledger;
 
 /* Create (must not exist: CLADE_EUSAGE) / open to go on / open read-only. A ledger of a newer version is CLADE_EINPUT
- * naming both versions; a file that is no ledger is CLADE_EINPUT. A second writer is CLADE_EUSAGE (a lock is held while
- * open for writing). */
+ * naming both versions; a file that is no ledger is CLADE_EINPUT. A second writer is CLADE_EUSAGE, after ten
+ * seconds of waiting for the first to end (a lock is held while open for writing). */
 clade_status clade_ledger_create(const char *path, clade_ledger **ledger) CLADE_CHECK_RESULT;
 clade_status clade_ledger_open(const char *path, bool write, clade_ledger **ledger) CLADE_CHECK_RESULT;
 void clade_ledger_close(clade_ledger *ledger);
