@@ -5,15 +5,30 @@
  *
  * Contract of the order (DESIGN.md 3, in-order commit with lag W): ask is called for child 0, 1, 2, ... in this order;
  * tell for child 0, 1, 2, ... in this order; ask(i) happens exactly when max(i - W + 1, needs(i)) children (at least 0)
- * have been told and before any more are told. All draws are keyed by (seed, child, purpose). So the run is a function
- * of (seed, W, results). */
+ * have been told and before any more are told. All draws are keyed by (seed, child, purpose, variant). So the run is a
+ * function of (seed, W, results).
+ *
+ * Algorithms inside others (portfolio, coarse to fine) are asked for increasing numbers of children with gaps, and may be
+ * told children they did not ask for (own == false); so a `steady` algorithm counts what it asked and was told itself
+ * instead of reading it off the number of a child. A proposal may be asked for several times with different variants
+ * before the child is chosen (pre-selection): ask changes nothing in the state but memories that a second ask for the same
+ * child overwrites. What is told is the genome as it was chosen: nothing is to be remembered from ask that can be
+ * computed from the genome. */
 #ifndef CLADE_ALGORITHM_H
 #define CLADE_ALGORITHM_H
 
 #include "clade/json.h"
 #include "search/space.h"
 
-enum { CLADE_MAX_OBJECTIVES = 8, CLADE_OPERATOR_NAME = 48, CLADE_MAX_CHILD_PARENTS = 4 };
+enum { CLADE_MAX_OBJECTIVES = 8, CLADE_OPERATOR_NAME = 48, CLADE_MAX_CHILD_PARENTS = 4, CLADE_EVENT = 96 };
+
+/* A coarse-to-fine level of a space: gene g of the space belongs to tied group group[g] (0 .. n_groups - 1), all genes of
+ * a group are equal in genomes of this level. Groups have one kind, range and scale. The last level ties nothing. */
+typedef struct clade_space_level {
+    char name[32];       /* "model", "depth:3", "layer" */
+    const size_t *group; /* (n_genes), borrowed */
+    size_t n_groups;
+} clade_space_level;
 
 typedef struct clade_search_problem {
     const clade_space *space; /* borrowed, as all below, while the state lives */
@@ -22,34 +37,60 @@ typedef struct clade_search_problem {
     const double *first;            /* (n_first, n_genes): individuals to start with, in this order; may be NULL */
     const char *const *first_names; /* (n_first): become the operator names "first: NAME" */
     size_t n_first;
-    size_t window;            /* W >= 1 */
-    const double *parameters; /* (n_parameters of the algorithm), defaults filled in */
+    size_t window;                   /* W >= 1 */
+    const double *parameters;        /* (n_parameters of the algorithm), defaults filled in */
+    uint64_t children;               /* the budget, for schedules; 0: unknown */
+    const clade_space_level *levels; /* (n_levels), coarse first; NULL: the space as it is */
+    size_t n_levels;
 } clade_search_problem;
 
 typedef struct clade_proposal {
+    uint64_t variant;                          /* in: 0, or another draw for the same child */
     double *genome;                            /* (n_genes), the caller's, filled */
     char operator_name[CLADE_OPERATOR_NAME];   /* "first: average", "random", "sbx+pm", "differential" */
     uint64_t parents[CLADE_MAX_CHILD_PARENTS]; /* children it was bred from */
     size_t n_parents;
+    char event[CLADE_EVENT]; /* "" or what changed with this child ("sites: depth:3 to layer"), for the ledger */
 } clade_proposal;
+
+/* What is told of a child; borrowed during the call. */
+typedef struct clade_told {
+    uint64_t child;
+    const double *genome;     /* (n_genes), as chosen */
+    const double *objectives; /* (n_objectives), or NULL when the child failed */
+    bool own;                 /* this algorithm was asked for it */
+    bool complete;            /* every item was scored; else a race ended it, and the objectives are estimates: it is no
+                                 member of a front */
+    const uint8_t
+        *correct; /* bits, LSB first, (n_correct): which items it got right; NULL: unknown. Always the same items
+                                 in the same order; those a race left out are 0 */
+    size_t n_correct;
+    const double *tasks; /* (n_tasks) accuracy of each task, larger is better; NULL: unknown */
+    size_t n_tasks;
+} clade_told;
 
 typedef struct clade_algorithm {
     const char *name, *title, *source;
     const clade_parameter *parameters; /* "population" and the like; scope CLADE_PER_RECIPE */
     size_t n_parameters;
+    bool learns; /* proposals depend on what was told */
+    bool steady; /* needs() is always 0, and children of others may be told: fit to be part of another algorithm */
     clade_status (*create)(const clade_search_problem *problem, void **state);
     void (*destroy)(void *state);
     /* Children that must have been told before CHILD can be asked: 0 for steady state, the end of the previous
      * generation for a generational algorithm. Monotone in CHILD, at most CHILD. */
     uint64_t (*needs)(const void *state, uint64_t child);
     clade_status (*ask)(void *state, uint64_t child, clade_proposal *proposal);
-    /* OBJECTIVES (n_objectives), or NULL when the child failed. GENOME (n_genes) as asked. */
-    clade_status (*tell)(void *state, uint64_t child, const double *genome, const double *objectives);
+    clade_status (*tell)(void *state, const clade_told *told);
 } clade_algorithm;
 
-/* sms_emoa, nsga2, random. */
+/* In the order of `clade list algorithms`. */
 const clade_algorithm *const *clade_algorithms(size_t *count);
 const clade_algorithm *clade_algorithm_find(const char *name);
+/* VALUES (n_parameters, at most CLADE_MAX_PARAMETERS) get the defaults. */
+void clade_algorithm_defaults(const clade_algorithm *algorithm, double *values);
+/* The place of a parameter in VALUES; n_parameters when there is none of this name. */
+size_t clade_algorithm_parameter(const clade_algorithm *algorithm, const char *name);
 
 /* The generator for one purpose of one child. Purposes are distinct constants in one enum. */
 typedef enum clade_purpose {
@@ -57,9 +98,11 @@ typedef enum clade_purpose {
     CLADE_DRAW_SELECTION = 2,
     CLADE_DRAW_VARIATION = 3,
     CLADE_DRAW_OPERATOR = 4,
-    CLADE_DRAW_DONORS = 5
+    CLADE_DRAW_DONORS = 5,
+    CLADE_DRAW_MEMBER = 6, /* which algorithm of a portfolio */
+    CLADE_DRAW_RESTART = 7 /* keyed by the number of the restart, not of a child */
 } clade_purpose;
-clade_rng clade_child_rng(uint64_t seed, uint64_t child, clade_purpose purpose);
+clade_rng clade_child_rng(uint64_t seed, uint64_t child, uint64_t variant, clade_purpose purpose);
 
 /* ---- the order of ask and tell, shared by the engine and by closed-form runs ---- */
 

@@ -305,7 +305,12 @@ clade_status clade_engine_commit(clade_engine *engine)
     CLADE_TRY(chain(engine, slot, &row));
     CLADE_TRY(record_commit(engine, &row));
     clade_flip_objectives(experiment, row.objectives, minimised);
-    CLADE_TRY(experiment->algorithm->tell(engine->state, row.child, slot->genome, row.failed ? NULL : minimised));
+    const clade_told told = {.child = row.child,
+                             .genome = slot->genome,
+                             .objectives = row.failed ? NULL : minimised,
+                             .own = true,
+                             .complete = true};
+    CLADE_TRY(experiment->algorithm->tell(engine->state, &told));
     if (row.failed)
         CLADE_TRY(count_failure(engine, slot));
     else

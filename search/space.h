@@ -40,6 +40,10 @@ typedef struct clade_gene {
     clade_parameter_scale scale; /* real genes are varied in this scale */
     double low, high;
     uint64_t active_in; /* bit c: active when gene 0 has category c; all ones when there is no category gene */
+    /* What operators that know merges go by; all 0 for a gene that is like no other. */
+    int slot;             /* genes of one parameter have the same number >= 1 */
+    int site, parent;     /* of a slot: 0 .. in the order of depth, -1: the same at all sites / for all parents */
+    double prior, spread; /* mean and standard deviation, in unit scale, of where good values are; spread 0: unknown */
 } clade_gene;
 
 typedef struct clade_space {

@@ -20,7 +20,7 @@ uint64_t clade_start_count(const clade_search_problem *problem, size_t populatio
 
 void clade_propose_uniform(const clade_search_problem *problem, uint64_t child, clade_proposal *proposal)
 {
-    clade_rng rng = clade_child_rng(problem->seed, child, CLADE_DRAW_SAMPLE);
+    clade_rng rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_SAMPLE);
     clade_space_sample(problem->space, &rng, proposal->genome);
     snprintf(proposal->operator_name, sizeof proposal->operator_name, "random");
     proposal->n_parents = 0;
@@ -35,15 +35,15 @@ void clade_propose_start(const clade_search_problem *problem, uint64_t child, cl
         snprintf(proposal->operator_name, sizeof proposal->operator_name, "first: %s", problem->first_names[child]);
         return;
     }
-    clade_rng rng = clade_child_rng(problem->seed, child, CLADE_DRAW_OPERATOR);
+    clade_rng rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_OPERATOR);
     if (n_first < 2 || clade_rng_below(&rng, UNIFORM_SHARE) == 0) {
         clade_propose_uniform(problem, child, proposal);
         return;
     }
-    rng = clade_child_rng(problem->seed, child, CLADE_DRAW_SELECTION);
+    rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_SELECTION);
     const uint64_t mother = clade_rng_below(&rng, n_first);
     const uint64_t father = (mother + 1 + clade_rng_below(&rng, n_first - 1)) % n_first;
-    rng = clade_child_rng(problem->seed, child, CLADE_DRAW_VARIATION);
+    rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_VARIATION);
     clade_vary(problem->space, &HEAVY, problem->first + mother * n_genes, problem->first + father * n_genes, &rng,
                proposal->genome);
     snprintf(proposal->operator_name, sizeof proposal->operator_name, "start: sbx+pm");
@@ -56,7 +56,7 @@ void clade_propose_bred(const clade_search_problem *problem, const clade_populat
                         size_t father, uint64_t child, clade_proposal *proposal)
 {
     const clade_variation variation = clade_variation_default();
-    clade_rng rng = clade_child_rng(problem->seed, child, CLADE_DRAW_VARIATION);
+    clade_rng rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_VARIATION);
     clade_vary(problem->space, &variation, clade_population_genome(population, mother),
                clade_population_genome(population, father), &rng, proposal->genome);
     snprintf(proposal->operator_name, sizeof proposal->operator_name, "sbx+pm");
@@ -79,9 +79,9 @@ static bool propose_step(const clade_search_problem *problem, const clade_popula
                          uint64_t child, clade_proposal *proposal)
 {
     size_t a, b;
-    clade_rng rng = clade_child_rng(problem->seed, child, CLADE_DRAW_DONORS);
+    clade_rng rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_DONORS);
     pick_two(x, population->count, &rng, &a, &b);
-    rng = clade_child_rng(problem->seed, child, CLADE_DRAW_VARIATION);
+    rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_VARIATION);
     if (!clade_differential(problem->space, clade_population_genome(population, x),
                             clade_population_genome(population, a), clade_population_genome(population, b), &rng,
                             proposal->genome))
@@ -97,7 +97,7 @@ static bool propose_step(const clade_search_problem *problem, const clade_popula
 void clade_propose_mixed(const clade_search_problem *problem, const clade_population *population, size_t mother,
                          size_t father, uint64_t child, clade_proposal *proposal)
 {
-    clade_rng rng = clade_child_rng(problem->seed, child, CLADE_DRAW_OPERATOR);
+    clade_rng rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_OPERATOR);
     const bool step = clade_rng_below(&rng, DIFFERENTIAL_SHARE) == 0;
     if (!step || population->count < DIFFERENTIAL_POPULATION ||
         !propose_step(problem, population, mother, child, proposal))

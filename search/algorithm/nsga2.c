@@ -113,7 +113,7 @@ static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
         clade_propose_start(&s->problem, child, proposal);
         return CLADE_OK;
     }
-    clade_rng rng = clade_child_rng(s->problem.seed, child, CLADE_DRAW_SELECTION);
+    clade_rng rng = clade_child_rng(s->problem.seed, child, proposal->variant, CLADE_DRAW_SELECTION);
     const size_t mother = tournament(s, &rng);
     size_t father = tournament(s, &rng);
     if (father == mother)
@@ -154,13 +154,13 @@ static clade_status survive(nsga2 *s)
     return CLADE_OK;
 }
 
-static clade_status tell(void *state, uint64_t child, const double *genome, const double *objectives)
+static clade_status tell(void *state, const clade_told *told)
 {
     nsga2 *s = state;
-    if (objectives)
-        clade_population_add(&s->Q, child, genome, objectives);
-    const uint64_t told = child + 1;
-    const bool last = told >= s->start && (told - s->start) % s->N == 0;
+    if (told->objectives)
+        clade_population_add(&s->Q, told);
+    const uint64_t count = told->child + 1;
+    const bool last = count >= s->start && (count - s->start) % s->N == 0;
     return last ? survive(s) : CLADE_OK;
 }
 
@@ -170,6 +170,7 @@ const clade_algorithm clade_algorithm_nsga2 = {
     .source = "Deb, Pratap, Agarwal & Meyarivan 2002",
     .parameters = parameters,
     .n_parameters = N_PARAMETERS,
+    .learns = true,
     .create = create,
     .destroy = destroy,
     .needs = needs,

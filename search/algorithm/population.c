@@ -37,9 +37,9 @@ static void put(clade_population *population, size_t to, uint64_t child, const d
         population->count++;
 }
 
-void clade_population_add(clade_population *population, uint64_t child, const double *genome, const double *objectives)
+void clade_population_add(clade_population *population, const clade_told *told)
 {
-    put(population, population->count, child, genome, objectives);
+    put(population, population->count, told->child, told->genome, told->objectives);
 }
 
 void clade_population_set(clade_population *population, size_t to, const clade_population *from, size_t index)

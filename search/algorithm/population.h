@@ -17,8 +17,8 @@ typedef struct clade_population {
 clade_status clade_population_init(clade_population *population, const clade_search_problem *problem,
                                    size_t capacity) CLADE_CHECK_RESULT;
 void clade_population_fini(clade_population *population);
-/* Append a copy; count must be below the capacity. */
-void clade_population_add(clade_population *population, uint64_t child, const double *genome, const double *objectives);
+/* Append a copy of a child that has objectives; count must be below the capacity. */
+void clade_population_add(clade_population *population, const clade_told *told);
 /* Copy individual INDEX of FROM over individual TO, or to the end when TO is the count. */
 void clade_population_set(clade_population *population, size_t to, const clade_population *from, size_t index);
 /* Take out individual INDEX; the order of the others stays. */

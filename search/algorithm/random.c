@@ -31,12 +31,10 @@ static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
     return CLADE_OK;
 }
 
-static clade_status tell(void *state, uint64_t child, const double *genome, const double *objectives)
+static clade_status tell(void *state, const clade_told *told)
 {
     (void)state;
-    (void)child;
-    (void)genome;
-    (void)objectives;
+    (void)told;
     return CLADE_OK;
 }
 
@@ -44,6 +42,7 @@ const clade_algorithm clade_algorithm_random = {
     .name = "random",
     .title = "Random search",
     .source = "the yardstick",
+    .steady = true,
     .create = create,
     .destroy = clade_free,
     .needs = needs,

@@ -22,10 +22,24 @@ const clade_algorithm *clade_algorithm_find(const char *name)
     return NULL;
 }
 
-clade_rng clade_child_rng(uint64_t seed, uint64_t child, clade_purpose purpose)
+void clade_algorithm_defaults(const clade_algorithm *algorithm, double *values)
 {
-    const uint64_t keys[] = {seed, child, (uint64_t)purpose};
-    return clade_rng_keyed(keys, sizeof keys / sizeof *keys);
+    for (size_t p = 0; p < algorithm->n_parameters; p++)
+        values[p] = algorithm->parameters[p].default_value;
+}
+
+size_t clade_algorithm_parameter(const clade_algorithm *algorithm, const char *name)
+{
+    size_t place = 0;
+    while (place < algorithm->n_parameters && strcmp(algorithm->parameters[place].name, name) != 0)
+        place++;
+    return place;
+}
+
+clade_rng clade_child_rng(uint64_t seed, uint64_t child, uint64_t variant, clade_purpose purpose)
+{
+    const uint64_t keys[] = {seed, child, (uint64_t)purpose, variant};
+    return clade_rng_keyed(keys, variant == 0 ? 3 : 4);
 }
 
 uint64_t clade_told_before_ask(const clade_algorithm *algorithm, const void *state, uint64_t child, size_t window)

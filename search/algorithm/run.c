@@ -20,7 +20,9 @@ static clade_status tell_next(run *r)
     bool finite = true;
     for (size_t k = 0; k < m; k++)
         finite &= isfinite(objectives[k]) != 0;
-    return r->algorithm->tell(r->state, r->told++, genome, finite ? objectives : NULL);
+    const clade_told told = {
+        .child = r->told++, .genome = genome, .objectives = finite ? objectives : NULL, .own = true, .complete = true};
+    return r->algorithm->tell(r->state, &told);
 }
 
 static clade_status run_all(run *r, clade_closed_form evaluate, const void *context, size_t children)

@@ -99,7 +99,7 @@ static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
         clade_propose_start(&s->problem, child, proposal);
         return CLADE_OK;
     }
-    clade_rng rng = clade_child_rng(s->problem.seed, child, CLADE_DRAW_SELECTION);
+    clade_rng rng = clade_child_rng(s->problem.seed, child, proposal->variant, CLADE_DRAW_SELECTION);
     const size_t mother = tournament(s, &rng);
     size_t father = tournament(s, &rng);
     if (father == mother)
@@ -150,12 +150,12 @@ static clade_status reduce(sms_emoa *s)
     return CLADE_OK;
 }
 
-static clade_status tell(void *state, uint64_t child, const double *genome, const double *objectives)
+static clade_status tell(void *state, const clade_told *told)
 {
     sms_emoa *s = state;
-    if (!objectives)
+    if (!told->objectives)
         return CLADE_OK;
-    clade_population_add(&s->P, child, genome, objectives);
+    clade_population_add(&s->P, told);
     return s->P.count > s->mu ? reduce(s) : CLADE_OK;
 }
 
@@ -165,6 +165,8 @@ const clade_algorithm clade_algorithm_sms_emoa = {
     .source = "Beume, Naujoks & Emmerich 2007",
     .parameters = parameters,
     .n_parameters = N_PARAMETERS,
+    .learns = true,
+    .steady = true,
     .create = create,
     .destroy = destroy,
     .needs = needs,

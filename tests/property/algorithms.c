@@ -8,9 +8,14 @@
 
 enum { CHILDREN = 150, MOST = 2000, MOST_GENES = 32 };
 
-static double population_of(const clade_algorithm *algorithm)
+/* The defaults, with a small population where there is one of a fixed size. VALUES (CLADE_MAX_PARAMETERS). */
+static const double *settings(const clade_algorithm *algorithm, double *values)
 {
-    return algorithm->n_parameters > 0 ? 20 : 0;
+    const size_t population = clade_algorithm_parameter(algorithm, "population");
+    clade_algorithm_defaults(algorithm, values);
+    if (population < algorithm->n_parameters && values[population] > 0)
+        values[population] = 20;
+    return values;
 }
 
 typedef struct outcome {
@@ -23,10 +28,13 @@ static void run(const clade_algorithm *algorithm, const clade_problem_form *form
                 size_t children, clade_closed_form evaluate, outcome *out)
 {
     clade_space space;
-    const double population = population_of(algorithm);
+    double values[CLADE_MAX_PARAMETERS];
     assert_ok(clade_problem_form_space(form, &space));
-    const clade_search_problem problem = {
-        .space = &space, .n_objectives = form->n_objectives, .seed = seed, .window = window, .parameters = &population};
+    const clade_search_problem problem = {.space = &space,
+                                          .n_objectives = form->n_objectives,
+                                          .seed = seed,
+                                          .window = window,
+                                          .parameters = settings(algorithm, values)};
     memset(out, 0, sizeof *out);
     assert_ok(clade_run_closed_form(algorithm, &problem, evaluate, form, children, out->objectives, out->genomes));
     for (size_t c = 0; c < children; c++)
@@ -69,17 +77,28 @@ static void determinism(void **state)
     for_all(check_determinism);
 }
 
+/* Asking for variants changes nothing: the same variant is the same proposal whatever was asked in between. */
+static void check_variants(const clade_algorithm *algorithm, void *it, uint64_t child, size_t n_genes)
+{
+    double genomes[3][MOST_GENES];
+    for (uint64_t i = 0; i < 3; i++) {
+        clade_proposal proposal = {.variant = i % 2, .genome = genomes[i]};
+        assert_ok(algorithm->ask(it, child, &proposal));
+    }
+    assert_memory_equal(genomes[0], genomes[2], n_genes * sizeof(double));
+}
+
 /* The contract of the order: needs() is monotone, at most CHILD, and only what it says is known when CHILD is asked;
  * the parents of a proposal were told before. */
 static void check_order(const clade_algorithm *algorithm)
 {
     const clade_problem_form *form = clade_problem_form_find("zdt1", 10);
     clade_space space;
-    double genomes[CHILDREN][MOST_GENES], population = population_of(algorithm);
+    double genomes[CHILDREN][MOST_GENES], values[CLADE_MAX_PARAMETERS];
     assert_ok(clade_problem_form_space(form, &space));
     for (size_t window = 1; window <= 13; window += 6) {
         const clade_search_problem problem = {
-            .space = &space, .n_objectives = 2, .seed = 3, .window = window, .parameters = &population};
+            .space = &space, .n_objectives = 2, .seed = 3, .window = window, .parameters = settings(algorithm, values)};
         void *it;
         uint64_t told = 0, former = 0;
         assert_ok(algorithm->create(&problem, &it));
@@ -91,8 +110,11 @@ static void check_order(const clade_algorithm *algorithm)
             for (; told < before; told++) {
                 double objectives[2];
                 clade_problem_form_evaluate(form, genomes[told], objectives);
-                assert_ok(algorithm->tell(it, told, genomes[told], objectives));
+                const clade_told result = {
+                    .child = told, .genome = genomes[told], .objectives = objectives, .own = true, .complete = true};
+                assert_ok(algorithm->tell(it, &result));
             }
+            check_variants(algorithm, it, child, space.n_genes);
             clade_proposal proposal = {.genome = genomes[child]};
             assert_ok(algorithm->ask(it, child, &proposal));
             assert_true(proposal.operator_name[0] != '\0' && proposal.n_parents <= CLADE_MAX_CHILD_PARENTS);
@@ -143,7 +165,7 @@ static void check_failures(const clade_algorithm *algorithm)
     size_t late_failures = 0;
     for (size_t c = 200; c < 400; c++)
         late_failures += first_run.genomes[c * form->n_genes] > 0.5;
-    if (algorithm->n_parameters > 0) /* those that learn get away from the half that fails */
+    if (algorithm->learns) /* those that learn get away from the half that fails */
         assert_true(late_failures < 60);
 }
 
@@ -161,7 +183,7 @@ static void check_first(const clade_algorithm *algorithm)
     const clade_problem_form *form = clade_problem_form_find("zdt1", GENES);
     static double first[FIRST * GENES];
     static const char *names[FIRST];
-    double population = population_of(algorithm), genome[GENES];
+    double values[CLADE_MAX_PARAMETERS], genome[GENES];
     clade_space space;
     assert_ok(clade_problem_form_space(form, &space));
     for (size_t i = 0; i < FIRST; i++) {
@@ -178,7 +200,7 @@ static void check_first(const clade_algorithm *algorithm)
                                               .first = first,
                                               .first_names = names,
                                               .n_first = counts[n],
-                                              .parameters = &population};
+                                              .parameters = settings(algorithm, values)};
         void *it;
         clade_proposal proposal = {.genome = genome};
         assert_ok(algorithm->create(&problem, &it));
@@ -199,7 +221,7 @@ static void check_first(const clade_algorithm *algorithm)
                 sum += first_run.genomes[c * GENES + g];
             least = sum < least ? sum : least;
         }
-        assert_true(algorithm->n_parameters > 0 ? least < 0.9 * 0.8 : least <= 0.9);
+        assert_true(algorithm->learns ? least < 0.9 * 0.8 : least <= 0.9);
     }
     clade_space_fini(&space);
 }
@@ -213,7 +235,7 @@ static void first_individuals(void **state)
 /* Well above random search at a small budget, on every kind of problem. */
 static void check_progress(const clade_algorithm *algorithm)
 {
-    if (algorithm->n_parameters == 0)
+    if (!algorithm->learns)
         return;
     static const struct {
         const char *name;
@@ -243,7 +265,7 @@ static void progress(void **state)
 /* One objective works as well: the sphere in ten dimensions. */
 static void check_single(const clade_algorithm *algorithm)
 {
-    if (algorithm->n_parameters == 0)
+    if (!algorithm->learns)
         return;
     for (uint64_t seed = 1; seed <= 3; seed++) {
         run(algorithm, clade_problem_form_find("sphere", 10), seed, 4, MOST, clade_problem_form_evaluate, &first_run);
@@ -266,9 +288,10 @@ static void streams_are_independent(void **state)
     double sum = 0;
     enum { N = 4000 };
     for (uint64_t child = 0; child < N; child++) {
-        clade_rng a = clade_child_rng(1, child, CLADE_DRAW_SAMPLE), b = clade_child_rng(1, child, CLADE_DRAW_SELECTION),
-                  c = clade_child_rng(1, child + 1, CLADE_DRAW_SAMPLE),
-                  d = clade_child_rng(2, child, CLADE_DRAW_SAMPLE);
+        clade_rng a = clade_child_rng(1, child, 0, CLADE_DRAW_SAMPLE),
+                  b = clade_child_rng(1, child, 0, CLADE_DRAW_SELECTION),
+                  c = clade_child_rng(1, child + 1, 0, CLADE_DRAW_SAMPLE),
+                  d = clade_child_rng(2, child, 0, CLADE_DRAW_SAMPLE);
         const double x = clade_rng_uniform(&a) - 0.5;
         sum += x * (clade_rng_uniform(&b) + clade_rng_uniform(&c) + clade_rng_uniform(&d) - 1.5);
     }
