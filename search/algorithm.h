@@ -22,14 +22,6 @@
 
 enum { CLADE_MAX_OBJECTIVES = 8, CLADE_OPERATOR_NAME = 48, CLADE_MAX_CHILD_PARENTS = 4, CLADE_EVENT = 96 };
 
-/* A coarse-to-fine level of a space: gene g of the space belongs to tied group group[g] (0 .. n_groups - 1), all genes of
- * a group are equal in genomes of this level. Groups have one kind, range and scale. The last level ties nothing. */
-typedef struct clade_space_level {
-    char name[32];       /* "model", "depth:3", "layer" */
-    const size_t *group; /* (n_genes), borrowed */
-    size_t n_groups;
-} clade_space_level;
-
 typedef struct clade_search_problem {
     const clade_space *space; /* borrowed, as all below, while the state lives */
     size_t n_objectives;
@@ -42,6 +34,7 @@ typedef struct clade_search_problem {
     uint64_t children;               /* the budget, for schedules; 0: unknown */
     const clade_space_level *levels; /* (n_levels), coarse first; NULL: the space as it is */
     size_t n_levels;
+    bool batches; /* a proposal may ask for a batch of the items instead of all */
 } clade_search_problem;
 
 typedef struct clade_proposal {
@@ -50,6 +43,10 @@ typedef struct clade_proposal {
     char operator_name[CLADE_OPERATOR_NAME];   /* "first: average", "random", "sbx+pm", "differential" */
     uint64_t parents[CLADE_MAX_CHILD_PARENTS]; /* children it was bred from */
     size_t n_parents;
+    /* The items that score it: 0, all of them; else `items` of every task and kind, drawn for the batch. Children of one
+     * batch are scored on the same items, so they compare among themselves; the next batch has fresh ones, so that nobody
+     * learns the items by heart. Only where problem->batches. */
+    uint64_t batch, items;
     char event[CLADE_EVENT]; /* "" or what changed with this child ("sites: depth:3 to layer"), for the ledger */
 } clade_proposal;
 
@@ -58,9 +55,11 @@ typedef struct clade_told {
     uint64_t child;
     const double *genome;     /* (n_genes), as chosen */
     const double *objectives; /* (n_objectives), or NULL when the child failed */
+    uint64_t batch;           /* as in the proposal */
+    double cost;              /* images forwarded, as a share of those of a child that is scored on all items */
     bool own;                 /* this algorithm was asked for it */
-    bool complete;            /* every item was scored; else a race ended it, and the objectives are estimates: it is no
-                                 member of a front */
+    bool complete;            /* every item was scored; else it was a batch, or a race ended it, and the objectives are
+                                 estimates: it is no member of a front */
     const uint8_t
         *correct; /* bits, LSB first, (n_correct): which items it got right; NULL: unknown. Always the same items
                                  in the same order; those a race left out are 0 */

@@ -171,7 +171,7 @@ static double reference_of(const clade_objective *objective)
 {
     if (objective->maximise)
         return 0.0;
-    return strcmp(objective->name, "entropy") == 0 ? 3.0 : 1.0;
+    return strcmp(objective->unit, "nats") == 0 ? 3.0 : 1.0;
 }
 
 clade_status clade_archive_hypervolume(const clade_archive *archive, const clade_experiment *experiment, double *volume)

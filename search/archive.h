@@ -27,7 +27,7 @@ void clade_archive_fini(clade_archive *archive);
 size_t clade_archive_best(const clade_archive *archive, const clade_experiment *experiment, const char *rule);
 
 /* Hypervolume in the first two or three objectives against a fixed reference point, so that it can be compared over a
- * run and between seeds: accuracy-like (maximised) 0; entropy 3 nats; calibration and all else minimised 1. */
+ * run and between seeds: accuracy-like (maximised) 0; entropy and losses 3 nats; calibration and all else minimised 1. */
 clade_status clade_archive_hypervolume(const clade_archive *archive, const clade_experiment *experiment,
                                        double *volume) CLADE_CHECK_RESULT;
 

@@ -69,11 +69,63 @@ static void dtlz2(const clade_problem_form *form, const double *x, double *f)
     }
 }
 
+static void dtlz1(const clade_problem_form *form, const double *x, double *f)
+{
+    const size_t m = form->n_objectives;
+    double g = (double)(form->n_genes - m + 1);
+    for (size_t i = m - 1; i < form->n_genes; i++)
+        g += (x[i] - 0.5) * (x[i] - 0.5) - cos(20 * PI * (x[i] - 0.5));
+    for (size_t i = 0; i < m; i++) {
+        f[i] = 0.5 * (1 + 100 * g);
+        for (size_t j = 0; j + i + 1 < m; j++)
+            f[i] *= x[j];
+        if (i > 0)
+            f[i] *= 1 - x[m - 1 - i];
+    }
+}
+
+static void dtlz7(const clade_problem_form *form, const double *x, double *f)
+{
+    const size_t m = form->n_objectives;
+    double sum = 0, h = (double)m;
+    for (size_t i = m - 1; i < form->n_genes; i++)
+        sum += x[i];
+    const double g = 1 + 9 * sum / (double)(form->n_genes - m + 1);
+    for (size_t i = 0; i + 1 < m; i++) {
+        f[i] = x[i];
+        h -= x[i] / (1 + g) * (1 + sin(3 * PI * x[i]));
+    }
+    f[m - 1] = (1 + g) * h;
+}
+
 static void sphere(const clade_problem_form *form, const double *x, double *f)
 {
     f[0] = 0;
     for (size_t i = 0; i < form->n_genes; i++)
         f[0] += (x[i] - 0.3) * (x[i] - 0.3);
+}
+
+static void ellipsoid(const clade_problem_form *form, const double *x, double *f)
+{
+    f[0] = 0;
+    for (size_t i = 0; i < form->n_genes; i++)
+        f[0] += pow(10, 6 * (double)i / (double)(form->n_genes - 1)) * x[i] * x[i];
+}
+
+static void rosenbrock(const clade_problem_form *form, const double *x, double *f)
+{
+    f[0] = 0;
+    for (size_t i = 0; i + 1 < form->n_genes; i++) {
+        const double rise = x[i + 1] - x[i] * x[i];
+        f[0] += 100 * rise * rise + (1 - x[i]) * (1 - x[i]);
+    }
+}
+
+static void rastrigin(const clade_problem_form *form, const double *x, double *f)
+{
+    f[0] = 10 * (double)form->n_genes;
+    for (size_t i = 0; i < form->n_genes; i++)
+        f[0] += x[i] * x[i] - 10 * cos(2 * PI * x[i]);
 }
 
 enum { MIX_METHODS = 4, MIX_GENES = 12 };
@@ -107,8 +159,13 @@ static const clade_problem_form forms[] = {
     {"dtlz2m2", 10, 2, 0, 1, 0, {4, 4}, dtlz2},
     {"dtlz2m2", 30, 2, 0, 1, 0, {4, 4}, dtlz2},
     {"dtlz2m3", 12, 3, 0, 1, 0, {4, 4, 4}, dtlz2},
+    {"dtlz1m3", 7, 3, 0, 1, 0, {4, 4, 4}, dtlz1},
+    {"dtlz7m3", 22, 3, 0, 1, 0, {1.1, 1.1, 34}, dtlz7},
     {"mixmerge", MIX_GENES, 2, 0, 1, MIX_METHODS, {2, 2}, mixmerge},
     {"sphere", 10, 1, 0, 1, 0, {4}, sphere},
+    {"ellipsoid", 10, 1, -20, 20, 0, {1e9}, ellipsoid},
+    {"rosenbrock", 10, 1, -20, 20, 0, {1e9}, rosenbrock},
+    {"rastrigin", 10, 1, -20, 20, 0, {1e4}, rastrigin},
 };
 
 const clade_problem_form *clade_problem_forms(size_t *count)
@@ -147,10 +204,10 @@ clade_status clade_problem_form_space(const clade_problem_form *form, clade_spac
         if (g >= before)
             snprintf(name, sizeof name, "x%zu", g - before);
         clade_gene *gene = &space->genes[g];
-        *gene = g < before ? (clade_gene){.kind = CLADE_GENE_CATEGORY, .high = (double)form->categories - 1}
-                           : (clade_gene){.kind = CLADE_GENE_REAL,
-                                          .low = g == before ? 0 : form->low,
-                                          .high = g == before ? 1 : form->high};
+        const bool unit = g == before && form->n_objectives > 1;
+        *gene = g < before
+                    ? (clade_gene){.kind = CLADE_GENE_CATEGORY, .high = (double)form->categories - 1}
+                    : (clade_gene){.kind = CLADE_GENE_REAL, .low = unit ? 0 : form->low, .high = unit ? 1 : form->high};
         gene->active_in = g < before ? UINT64_MAX : active_in(form, g - before);
         gene->name = clade_strdup(name);
         named &= gene->name != NULL;

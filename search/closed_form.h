@@ -1,6 +1,7 @@
-/* Closed-form problems: ZDT (Zitzler, Deb & Thiele 2000), DTLZ2 (Deb, Thiele, Laumanns & Zitzler 2002), the sphere, and
- * mixmerge, a small stand-in for a merge search: a category decides which of twelve genes matter, one category is a
- * decoy. For tests and `clade bench search`; the definitions are those of ../shared/golden/optimisers/README.md. */
+/* Closed-form problems: ZDT (Zitzler, Deb & Thiele 2000), DTLZ1, 2, 7 (Deb, Thiele, Laumanns & Zitzler 2002), sphere,
+ * ellipsoid, Rosenbrock, Rastrigin, and mixmerge, a small stand-in for a merge search: a category decides which of twelve
+ * genes matter, one category is a decoy. For tests and `clade bench search`; the definitions are those of
+ * ../shared/golden/optimisers/README.md. */
 #ifndef CLADE_CLOSED_FORM_H
 #define CLADE_CLOSED_FORM_H
 
@@ -10,7 +11,7 @@ typedef struct clade_problem_form {
     const char *name; /* "zdt1" */
     size_t n_genes;   /* real genes; the category of mixmerge comes before them */
     size_t n_objectives;
-    double low, high;  /* bounds of all real genes but the first, which is in [0, 1] */
+    double low, high;  /* bounds of the real genes; with several objectives the first is in [0, 1] */
     size_t categories; /* 0: none */
     double wide[3];    /* the reference of "hvwide" */
     void (*evaluate)(const struct clade_problem_form *form, const double *genome, double *objectives);

@@ -40,6 +40,7 @@ static clade_status report(clade_engine *engine, bool last)
                                .in_flight = engine->asked - engine->committed,
                                .eta_seconds = -1.0,
                                .front = engine->front.count,
+                               .hypervolume = engine->hypervolume,
                                .best = best};
     const uint64_t fresh = engine->committed - engine->replayed;
     if (fresh > 0 && live > 0.0)
@@ -52,7 +53,6 @@ static clade_status report(clade_engine *engine, bool last)
             best[k] = fmin(best[k], engine->front.points[i * experiment->n_objectives + k]);
     }
     clade_flip_objectives(experiment, best, best);
-    CLADE_TRY(clade_archive_hypervolume(&engine->front, experiment, &progress.hypervolume));
     engine->options->progress(engine->options->context, experiment, &progress);
     engine->last_progress = now;
     return CLADE_OK;
@@ -107,8 +107,17 @@ static clade_status submit(clade_engine *engine)
         clade_slot *slot = &engine->slots[c % engine->experiment->window];
         if (slot->state != CLADE_SLOT_NEW)
             continue;
-        CLADE_TRY(clade_pool_submit(engine->pool, c, CLADE_SEARCH, clade_text_get(&slot->recipe), slot->recipe.length));
+        const clade_job job = {.number = c,
+                               .split = CLADE_SEARCH,
+                               .recipe = clade_text_get(&slot->recipe),
+                               .recipe_length = slot->recipe.length,
+                               .batch = slot->batch,
+                               .items = slot->items,
+                               .race = clade_text_get(&slot->race),
+                               .race_length = slot->race.length};
+        CLADE_TRY(clade_pool_submit(engine->pool, &job));
         clade_text_free(&slot->recipe);
+        clade_text_free(&slot->race);
         slot->state = CLADE_SLOT_WAITING;
     }
     return CLADE_OK;
@@ -181,6 +190,8 @@ static clade_status finish(clade_engine *engine)
         goto end;
     if (status == CLADE_OK)
         status = clade_front_read(folder, CLADE_SEARCH, &front);
+    if (status == CLADE_OK)
+        status = clade_front_intervals(&front, NULL);
     if (status == CLADE_OK)
         status = clade_front_write_csv(&front, &csv);
     if (status == CLADE_OK)

@@ -9,6 +9,7 @@
 #ifndef CLADE_ENGINE_H
 #define CLADE_ENGINE_H
 
+#include "search/bootstrap.h"
 #include "search/ledger.h"
 #include "search/platform.h"
 #include "search/pool.h"
@@ -48,6 +49,18 @@ clade_status clade_engine_run(const clade_experiment *experiment, const clade_fa
 
 /* ---- the front of a run, read from its ledger; for front, lineage, status, report and best/ ---- */
 
+/* What has an interval on holdout. */
+typedef enum clade_measure { CLADE_ACCURACY, CLADE_ROBUSTNESS, CLADE_RETENTION, CLADE_MEASURES } clade_measure;
+/* Its name, which is an objective's, and the index of that in clade_objectives. */
+const char *clade_measure_name(clade_measure measure);
+size_t clade_measure_objective(clade_measure measure);
+
+/* How sure holdout values are (bootstrap.h); NAN where unknown, or before clade_front_intervals. DIFFERENCE is the value
+ * minus that of the model the front is held against, on the same items. */
+typedef struct clade_certainty {
+    clade_interval value, difference;
+} clade_certainty;
+
 typedef struct clade_member {
     uint64_t child;
     char method[64];
@@ -56,13 +69,17 @@ typedef struct clade_member {
     clade_score search, holdout; /* holdout.n_tasks is 0 when not scored yet */
     double *search_objectives,
         *holdout_objectives; /* (all objectives of clade_objectives, that order); NAN where unknown */
+    bool on_holdout_front;   /* scored there, and no other member of the search split's front dominates it there */
+    clade_certainty certainty[CLADE_MEASURES];
 } clade_member;
 
-/* What the children are held against: "base", "average" and "parent NAME", each scored once on both splits. */
+/* What the children are held against: "base", "average", "parent NAME", and the best of the hand-made first individuals
+ * by the experiment's rule, "first: NAME" as its operator is called; each scored once on both splits. */
 typedef struct clade_reference {
     char *name;                                     /* owned */
     clade_score search, holdout;                    /* n_tasks is 0 when not scored (yet) */
     double *search_objectives, *holdout_objectives; /* as of clade_member */
+    clade_certainty certainty[CLADE_MEASURES];
 } clade_reference;
 
 typedef struct clade_front {
@@ -73,7 +90,11 @@ typedef struct clade_front {
     size_t best; /* index of the best by the experiment's rule, on the search split; 0 when there is none */
     clade_reference *references; /* (n_references), owned */
     size_t n_references;
-    char run_hash[CLADE_SHA256_HEX]; /* of the last commit; 64 zeros before the first */
+    char *against;                    /* what the differences are to: the reference's or member's name, owned; NULL
+                                         before clade_front_intervals and when nothing is scored on holdout */
+    const double *against_objectives; /* its holdout values, borrowed from it, as is */
+    const clade_score *against_score; /* its score */
+    char run_hash[CLADE_SHA256_HEX];  /* of the last commit; 64 zeros before the first */
     uint64_t committed;
 } clade_front;
 
@@ -82,6 +103,14 @@ typedef struct clade_front {
  * overwritten. */
 clade_status clade_front_read(const char *run_folder, clade_split split, clade_front *front) CLADE_CHECK_RESULT;
 void clade_front_fini(clade_front *front);
+/* Fill the certainty of members and references, from the answers to each item that their holdout scores keep. AGAINST
+ * names what the differences are to: a reference, or "child N" for a member; NULL: the best hand-made first individual,
+ * or the average where that has no holdout score. CLADE_EUSAGE (did you mean) for a name that has none. Takes
+ * milliseconds for each thousand items and model. */
+clade_status clade_front_intervals(clade_front *front, const char *against) CLADE_CHECK_RESULT;
+/* How much better the search split says member or reference values are than holdout: for objective INDEX of
+ * clade_objectives, SEARCH - HOLDOUT in the direction that is better; NAN when one is unknown. */
+double clade_optimism(size_t index, double search, double holdout);
 /* The child that is the best of the search split's front; CLADE_EUSAGE when the run has no front yet. */
 clade_status clade_run_best(const char *run_folder, uint64_t *child) CLADE_CHECK_RESULT;
 

@@ -25,55 +25,6 @@ static clade_status mismatch(uint64_t child, const char *what, const char *found
         (unsigned long long)child, what, found, expected);
 }
 
-/* ---- budgets ---- */
-
-static clade_status close_budget(clade_engine *engine, const char *why)
-{
-    engine->closed = true;
-    clade_log(CLADE_LOG_INFO, "budget reached after %llu children: %s", (unsigned long long)engine->asked, why);
-    return CLADE_OK;
-}
-
-/* Seconds depend on the machine, so the place where they ended the run is written down, and a replay stops at the same.
- * Children that were bred before are not subject to the clock. */
-static clade_status check_seconds(clade_engine *engine)
-{
-    const double limit = engine->experiment->seconds;
-    if (engine->asked == engine->stop_at)
-        return close_budget(engine, "seconds");
-    if (limit <= 0.0 || engine->used_before + clade_engine_clock() - engine->started < limit)
-        return CLADE_OK;
-    clade_child_row row = {0};
-    bool found = false;
-    CLADE_TRY(clade_ledger_get_child(engine->ledger, engine->asked, &row, &found));
-    clade_child_row_fini(&row);
-    if (found)
-        return CLADE_OK;
-    char detail[64];
-    snprintf(detail, sizeof detail, "{\"asked\":%llu}", (unsigned long long)engine->asked);
-    engine->stop_at = engine->asked;
-    CLADE_TRY(clade_ledger_put_event(engine->ledger, "stop", detail));
-    return close_budget(engine, "seconds");
-}
-
-clade_status clade_engine_may_ask(clade_engine *engine, bool *may)
-{
-    const clade_experiment *experiment = engine->experiment;
-    *may = false;
-    if (engine->closed)
-        return CLADE_OK;
-    if (engine->committed <
-        clade_told_before_ask(experiment->algorithm, engine->state, engine->asked, experiment->window))
-        return CLADE_OK;
-    if (experiment->children > 0 && engine->asked >= experiment->children)
-        return close_budget(engine, "children");
-    if (experiment->images > 0 && engine->images >= experiment->images)
-        return close_budget(engine, "images");
-    CLADE_TRY(check_seconds(engine));
-    *may = !engine->closed;
-    return CLADE_OK;
-}
-
 /* ---- asking ---- */
 
 static void print_vector(const double *genome, size_t count, clade_text *text)
@@ -98,13 +49,25 @@ static void print_genes(const clade_space *space, const double *genome, const ch
     clade_json_end_object(&writer);
 }
 
+/* What changed with the child that is bred now, unless an earlier session said so. */
+static clade_status record_event(clade_engine *engine, const char *what)
+{
+    char detail[CLADE_EVENT + 64];
+    bool found = false;
+    snprintf(detail, sizeof detail, "{\"child\":%llu,\"what\":\"%s\"}", (unsigned long long)engine->asked, what);
+    clade_child_row row = {0};
+    clade_status status = clade_ledger_get_child(engine->ledger, engine->asked, &row, &found);
+    clade_child_row_fini(&row);
+    return status == CLADE_OK && !found ? clade_ledger_put_event(engine->ledger, "search", detail) : status;
+}
+
 /* Breed child number `asked` into ROW and its slot's genome. */
 static clade_status breed(clade_engine *engine, clade_slot *slot, clade_child_row *row)
 {
     clade_proposal proposal = {.genome = slot->genome};
     clade_recipe *recipe = NULL;
     row->child = engine->asked;
-    clade_status status = engine->experiment->algorithm->ask(engine->state, engine->asked, &proposal);
+    clade_status status = clade_levels_ask(engine->levels, engine->asked, &proposal);
     if (status == CLADE_OK)
         status = clade_merge_space_decode(engine->space, slot->genome, &recipe);
     if (status == CLADE_OK)
@@ -117,6 +80,8 @@ static clade_status breed(clade_engine *engine, clade_slot *slot, clade_child_ro
         snprintf(row->method, sizeof row->method, "%s", recipe->method->name);
         snprintf(row->operator_name, sizeof row->operator_name, "%s", proposal.operator_name);
         row->n_parents = proposal.n_parents;
+        slot->batch = row->batch = proposal.batch;
+        slot->items = row->items = proposal.items;
         memcpy(row->parents, proposal.parents, proposal.n_parents * sizeof row->parents[0]);
         status = clade_text_status(&row->recipe);
     }
@@ -124,6 +89,8 @@ static clade_status breed(clade_engine *engine, clade_slot *slot, clade_child_ro
         status = clade_text_status(&row->vector);
     if (status == CLADE_OK)
         status = clade_text_status(&row->genome);
+    if (status == CLADE_OK && proposal.event[0] != '\0')
+        status = record_event(engine, proposal.event);
     clade_recipe_free(recipe);
     return status == CLADE_OK ? status : clade_fail_prefix(status, "child %llu", (unsigned long long)engine->asked);
 }
@@ -144,13 +111,36 @@ static clade_status record(clade_engine *engine, const clade_child_row *row)
     return status;
 }
 
-/* Objectives out of SCORE into the slot; one that is not finite makes the evaluation a failure. */
-static clade_status settle(const clade_engine *engine, clade_slot *slot, const clade_score *score)
+/* The value of an objective, or its estimate when a race ended the child: only the two that race have one. */
+static double value_of(const clade_engine *engine, const clade_objective *objective, const clade_score *score)
+{
+    if (score->stopped.reason == CLADE_NOT_STOPPED || score->stopped.reason == CLADE_SAMPLED)
+        return objective->value(score, engine->retention);
+    if (strcmp(objective->name, "accuracy") == 0)
+        return score->stopped.accuracy;
+    return strcmp(objective->name, "robustness") == 0 ? score->stopped.robustness : NAN;
+}
+
+/* What the algorithm is told of an objective, minimised. A race estimates objectives, and not their signals. */
+static double signal_of(const clade_engine *engine, const clade_objective *objective, double value,
+                        const clade_score *score)
+{
+    const bool raced = engine->experiment->racing.n_shares > 0;
+    if (engine->experiment->smooth && !raced && objective->signal)
+        return clade_objective_find(objective->signal)->value(score, engine->retention);
+    return objective->maximise ? -value : value;
+}
+
+/* Objectives and answers out of SCORE into the slot; an objective that is not finite makes the evaluation a failure. */
+static clade_status settle(clade_engine *engine, clade_slot *slot, const clade_score *score)
 {
     const clade_experiment *experiment = engine->experiment;
+    CLADE_TRY(clade_engine_take_answers(engine, slot, score));
+    slot->cost = (double)score->images / (double)(score->images + score->stopped.left);
     for (size_t i = 0; i < experiment->n_objectives; i++) {
         const clade_objective *objective = experiment->objectives[i];
-        slot->objectives[i] = objective->value(score, engine->retention);
+        slot->objectives[i] = value_of(engine, objective, score);
+        slot->signals[i] = signal_of(engine, objective, slot->objectives[i], score);
         if (isfinite(slot->objectives[i]) || slot->result.status != CLADE_OK)
             continue;
         slot->result.status = CLADE_EEVAL;
@@ -160,7 +150,7 @@ static clade_status settle(const clade_engine *engine, clade_slot *slot, const c
 }
 
 /* The same from the score as the ledger has it. */
-static clade_status settle_stored(const clade_engine *engine, clade_slot *slot)
+static clade_status settle_stored(clade_engine *engine, clade_slot *slot)
 {
     clade_score score = {0};
     if (slot->result.status != CLADE_OK)
@@ -189,9 +179,12 @@ clade_status clade_engine_ask(clade_engine *engine)
         slot->state = CLADE_SLOT_SETTLED;
         status = settle_stored(engine, slot);
     } else if (status == CLADE_OK) {
-        status = clade_ledger_find_recipe(engine->ledger, row.recipe_hash, row.child, &same, &found);
+        if (slot->batch == 0) /* fresh items are a fresh evaluation */
+            status = clade_ledger_find_recipe(engine->ledger, row.recipe_hash, row.child, &same, &found);
         slot->state = found ? CLADE_SLOT_COPY : CLADE_SLOT_NEW;
         slot->result.same_as = found ? (int64_t)same : -1;
+        if (status == CLADE_OK && !found && slot->batch == 0)
+            status = clade_engine_race(engine, &slot->race);
     }
     memcpy(slot->recipe_hash, row.recipe_hash, sizeof slot->recipe_hash);
     clade_text_free(&slot->recipe);
@@ -252,7 +245,8 @@ bool clade_engine_may_commit(const clade_engine *engine)
     return state == CLADE_SLOT_SETTLED || state == CLADE_SLOT_COPY;
 }
 
-/* H_i = SHA-256(H_(i-1), recipe hash, objectives), as lines of text; H_(-1) is 64 zeros. */
+/* H_i = SHA-256(H_(i-1), recipe hash, objectives), as lines of text, and "incomplete" where the objectives are
+ * estimates; H_(-1) is 64 zeros. */
 static clade_status chain(const clade_engine *engine, const clade_slot *slot, clade_commit_row *row)
 {
     clade_text text = {0};
@@ -264,6 +258,8 @@ static clade_status chain(const clade_engine *engine, const clade_slot *slot, cl
         else
             clade_text_append(&text, "%.17g\n", row->objectives[i]);
     }
+    if (row->incomplete)
+        clade_text_append(&text, "incomplete\n");
     clade_status status = clade_text_status(&text);
     clade_sha256_init(&hash);
     clade_sha256_update(&hash, clade_text_get(&text), text.length);
@@ -272,12 +268,11 @@ static clade_status chain(const clade_engine *engine, const clade_slot *slot, cl
     return status;
 }
 
-static clade_status record_commit(clade_engine *engine, const clade_commit_row *row)
+static clade_status record_commit(clade_engine *engine, const clade_commit_row *row, bool *known)
 {
     clade_commit_row old;
-    bool found = false;
-    CLADE_TRY(clade_ledger_get_commit(engine->ledger, row->child, &old, &found));
-    if (!found)
+    CLADE_TRY(clade_ledger_get_commit(engine->ledger, row->child, &old, known));
+    if (!*known)
         return clade_ledger_put_commit(engine->ledger, row);
     return strcmp(old.hash, row->hash) == 0 ? CLADE_OK : mismatch(row->child, "commit", old.hash, row->hash);
 }
@@ -297,26 +292,35 @@ clade_status clade_engine_commit(clade_engine *engine)
         CLADE_TRY(copy_result(engine, slot));
     clade_commit_row row = {.child = engine->committed,
                             .failed = slot->result.status != CLADE_OK,
+                            .incomplete = slot->result.status == CLADE_OK && !slot->complete,
                             .n_objectives = experiment->n_objectives};
     double minimised[CLADE_MAX_OBJECTIVES] = {0.0};
-    bool entered = false;
+    bool known = false, entered = false;
     for (size_t i = 0; i < row.n_objectives; i++)
         row.objectives[i] = row.failed ? NAN : slot->objectives[i];
     CLADE_TRY(chain(engine, slot, &row));
-    CLADE_TRY(record_commit(engine, &row));
+    CLADE_TRY(record_commit(engine, &row, &known));
     clade_flip_objectives(experiment, row.objectives, minimised);
     const clade_told told = {.child = row.child,
                              .genome = slot->genome,
-                             .objectives = row.failed ? NULL : minimised,
+                             .objectives = row.failed ? NULL : slot->signals,
+                             .batch = slot->batch,
+                             .cost = slot->cost,
                              .own = true,
-                             .complete = true};
-    CLADE_TRY(experiment->algorithm->tell(engine->state, &told));
+                             .complete = !row.incomplete,
+                             .correct = row.failed ? NULL : slot->correct,
+                             .n_correct = row.failed ? 0 : engine->n_correct,
+                             .tasks = row.failed ? NULL : slot->tasks,
+                             .n_tasks = row.failed ? 0 : engine->probes->n_tasks};
+    CLADE_TRY(clade_levels_tell(engine->levels, &told));
     if (row.failed)
         CLADE_TRY(count_failure(engine, slot));
-    else
+    else if (!row.incomplete)
         CLADE_TRY(clade_archive_add(&engine->front, row.child, minimised, &entered));
+    if (entered)
+        CLADE_TRY(clade_engine_add_rival(engine, slot, row.child, minimised[0]));
     memcpy(engine->run_hash, row.hash, sizeof engine->run_hash);
     engine->images += slot->result.images;
     engine->committed++;
-    return CLADE_OK;
+    return entered ? clade_engine_front_changed(engine, row.child, minimised, known) : CLADE_OK;
 }

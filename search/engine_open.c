@@ -85,37 +85,43 @@ static clade_status begin_session(clade_engine *engine)
 
 /* ---- the budget of seconds ---- */
 
-/* The number KEY of an event's JSON. */
-static clade_status number_of(const clade_text *detail, const char *kind, const char *key, double *out)
+/* The number KEY of an event's JSON; absent, where it is OPTIONAL: *OUT stays. */
+static clade_status number_of(const clade_text *detail, const char *kind, const char *key, bool optional, double *out)
 {
     clade_json *document = NULL;
     clade_problems problems = {0};
     CLADE_TRY(clade_json_parse(clade_text_get(detail), detail->length, kind, CLADE_EINPUT, &document));
     const clade_json_at root = clade_json_root(document), member = clade_json_member(&root, key);
-    (void)clade_json_number(&member, &problems, 0.0, 0x1p53, out);
+    if (!optional || clade_json_kind_of(&member) != CLADE_JSON_ABSENT)
+        (void)clade_json_number(&member, &problems, 0.0, 0x1p53, out);
     clade_json_free(document);
     return clade_problems_end(&problems, CLADE_EINPUT);
 }
 
-/* Where the seconds ended the run, and how many it has used: both since the last extension, if there was one. */
+/* Where the seconds ended the run, and how many it has used: both since the last extension, if there was one. Rules on
+ * the front begin anew there, too. */
 static clade_status read_clock(clade_engine *engine)
 {
     clade_text detail = {0};
     clade_ledger_counts counts;
     uint64_t extended = 0, stopped = 0;
     bool has_extension = false, has_stop = false;
-    double at_extension = 0.0, asked = 0.0;
+    double at_extension = 0.0, bred = 0.0, asked = 0.0;
     clade_status status = clade_ledger_count(engine->ledger, &counts);
     if (status == CLADE_OK)
         status = clade_ledger_get_event(engine->ledger, "budget", &detail, &extended, &has_extension);
     if (status == CLADE_OK && has_extension)
-        status = number_of(&detail, "event budget", "wall_seconds", &at_extension);
+        status = number_of(&detail, "event budget", "wall_seconds", false, &at_extension);
+    if (status == CLADE_OK && has_extension)
+        status = number_of(&detail, "event budget", "bred", true, &bred);
     if (status == CLADE_OK)
         status = clade_ledger_get_event(engine->ledger, "stop", &detail, &stopped, &has_stop);
     if (status == CLADE_OK && has_stop)
-        status = number_of(&detail, "event stop", "asked", &asked);
+        status = number_of(&detail, "event stop", "asked", false, &asked);
     engine->stop_at = has_stop && (!has_extension || stopped > extended) ? (uint64_t)asked : UINT64_MAX;
     engine->used_before = counts.wall_seconds - at_extension;
+    engine->seconds_before = counts.wall_seconds;
+    engine->extended_at = (uint64_t)bred;
     clade_text_free(&detail);
     return status;
 }
@@ -127,7 +133,9 @@ static clade_status open_space(clade_engine *engine)
     const clade_experiment *experiment = engine->experiment;
     const clade_merge_space_plan plan = clade_experiment_space_plan(experiment);
     CLADE_TRY(clade_merge_space_new(&plan, engine->family, &engine->space));
-    CLADE_TRY(clade_merge_space_first(engine->space, &engine->first, &engine->n_first));
+    const clade_first_sources sources = {.recipe_paths = (const char *const *)experiment->first,
+                                         .n_recipes = experiment->n_first};
+    CLADE_TRY(clade_merge_space_first(engine->space, &sources, &engine->first, &engine->n_first));
     const size_t n = engine->n_genes = clade_merge_space_genes(engine->space)->n_genes;
     engine->first_genomes = clade_calloc(engine->n_first * n + 1, sizeof(double));
     engine->first_names = clade_calloc(engine->n_first + 1, sizeof(char *));
@@ -140,9 +148,20 @@ static clade_status open_space(clade_engine *engine)
     return CLADE_OK;
 }
 
+/* A batch scores labelled items only. */
+static bool may_batch(const clade_experiment *experiment)
+{
+    bool may = true;
+    for (size_t k = 0; k < experiment->n_objectives; k++)
+        may &= !experiment->objectives[k]->unlabelled;
+    return may;
+}
+
 static clade_status open_algorithm(clade_engine *engine)
 {
     const clade_experiment *experiment = engine->experiment;
+    size_t n_levels;
+    const clade_space_level *levels = clade_merge_space_levels(engine->space, &n_levels);
     const clade_search_problem problem = {.space = clade_merge_space_genes(engine->space),
                                           .n_objectives = experiment->n_objectives,
                                           .seed = experiment->seed,
@@ -150,7 +169,11 @@ static clade_status open_algorithm(clade_engine *engine)
                                           .first_names = engine->first_names,
                                           .n_first = engine->n_first,
                                           .window = experiment->window,
-                                          .parameters = experiment->algorithm_parameters};
+                                          .parameters = experiment->algorithm_parameters,
+                                          .levels = levels,
+                                          .n_levels = n_levels,
+                                          .children = experiment->children,
+                                          .batches = may_batch(experiment)};
     engine->plan = clade_experiment_search_plan(experiment);
     engine->front.n_objectives = experiment->n_objectives;
     engine->slots = clade_calloc(experiment->window, sizeof *engine->slots);
@@ -162,7 +185,7 @@ static clade_status open_algorithm(clade_engine *engine)
         if (!engine->slots[i].genome)
             return clade_fail_memory(engine->n_genes * sizeof(double), "a genome");
     }
-    return experiment->algorithm->create(&problem, &engine->state);
+    return clade_levels_create(experiment->algorithm, &problem, &engine->levels);
 }
 
 static clade_status open_files(clade_engine *engine)
@@ -203,16 +226,19 @@ void clade_engine_close(clade_engine *engine)
     for (size_t i = 0; i < window; i++) {
         clade_free(engine->slots[i].genome);
         clade_text_free(&engine->slots[i].recipe);
+        clade_text_free(&engine->slots[i].race);
+        clade_free(engine->slots[i].correct);
+        clade_free(engine->slots[i].tasks);
         clade_evaluation_row_fini(&engine->slots[i].result);
     }
     clade_free(engine->slots);
-    if (engine->state)
-        engine->experiment->algorithm->destroy(engine->state);
+    clade_levels_destroy(engine->levels);
     clade_free(engine->retention);
     clade_free(engine->first_genomes);
     clade_free(engine->first_names);
     clade_first_free(engine->first, engine->n_first);
     clade_merge_space_free(engine->space);
+    clade_engine_free_rivals(engine);
     clade_archive_fini(&engine->front);
     clade_text_free(&engine->first_failure);
     clade_ledger_close(engine->ledger);

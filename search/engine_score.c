@@ -108,7 +108,8 @@ static clade_status uniform_recipe(const clade_experiment *experiment, const cha
 {
     const clade_method *method = clade_method_find(method_name);
     clade_recipe *recipe = NULL;
-    if (!method || method->min_parents > experiment->n_parents || (method->base == CLADE_BASE_REQUIRED && !experiment->base))
+    if (!method || method->min_parents > experiment->n_parents ||
+        (method->base == CLADE_BASE_REQUIRED && !experiment->base))
         return clade_fail(CLADE_EINTERNAL, "%s cannot merge the parents of this experiment", method_name);
     const size_t weight = clade_method_parameter(method, "weight");
     CLADE_TRY(clade_recipe_new(method, experiment->n_parents, 1, &recipe));
@@ -260,9 +261,14 @@ static clade_status put_scored(clade_engine *engine, const scorings *list, clade
 static clade_status score_list(clade_engine *engine, const scorings *list)
 {
     clade_status status = CLADE_OK;
-    for (size_t i = 0; status == CLADE_OK && i < list->count; i++)
-        status = clade_pool_submit(engine->pool, i, list->items[i].split, clade_text_get(&list->items[i].recipe),
-                                   list->items[i].recipe.length);
+    for (size_t i = 0; status == CLADE_OK && i < list->count; i++) {
+        const scoring *item = &list->items[i];
+        const clade_job job = {.number = i,
+                               .split = item->split,
+                               .recipe = clade_text_get(&item->recipe),
+                               .recipe_length = item->recipe.length};
+        status = clade_pool_submit(engine->pool, &job);
+    }
     while (status == CLADE_OK && clade_pool_pending(engine->pool) > 0) {
         clade_pool_result result;
         bool got = false;
@@ -277,6 +283,33 @@ static clade_status score_list(clade_engine *engine, const scorings *list)
 }
 
 /* ---- before and after the loop ---- */
+
+clade_status clade_best_hand_made(clade_ledger *ledger, const clade_experiment *experiment, uint64_t *child,
+                                  bool *found)
+{
+    clade_archive front = {.n_objectives = experiment->n_objectives};
+    clade_status status = CLADE_OK;
+    bool more = true;
+    for (uint64_t next = 0; status == CLADE_OK && more; next++) {
+        clade_commit_row row;
+        double minimised[CLADE_MAX_OBJECTIVES];
+        bool committed = false, entered = false;
+        status = clade_ledger_find_operator(ledger, "first: ", next, &next, &more);
+        if (status == CLADE_OK && more)
+            status = clade_ledger_get_commit(ledger, next, &row, &committed);
+        if (status != CLADE_OK || !committed || row.failed || row.incomplete ||
+            row.n_objectives != experiment->n_objectives)
+            continue;
+        clade_flip_objectives(experiment, row.objectives, minimised);
+        status = clade_archive_add(&front, next, minimised, &entered);
+    }
+    clade_archive_sort(&front);
+    *found = front.count > 0;
+    if (*found)
+        *child = front.children[clade_archive_best(&front, experiment, experiment->best)];
+    clade_archive_fini(&front);
+    return status;
+}
 
 /* A search for retention needs each task's fine-tune among the parents. */
 static clade_status check_retention(const clade_engine *engine)
@@ -314,10 +347,16 @@ clade_status clade_engine_score_rest(clade_engine *engine)
 {
     const bool holdout = clade_has_holdout(engine->probes);
     char name[NAME_BYTES];
+    uint64_t hand_made = 0;
+    bool found = false, member = false;
     scorings list = {0};
-    clade_status status = CLADE_OK;
-    for (size_t i = 0; status == CLADE_OK && holdout && i < engine->front.count; i++)
+    clade_status status = clade_best_hand_made(engine->ledger, engine->experiment, &hand_made, &found);
+    for (size_t i = 0; status == CLADE_OK && holdout && i < engine->front.count; i++) {
+        member = member || engine->front.children[i] == hand_made;
         status = add_member(engine, engine->front.children[i], &list);
+    }
+    if (status == CLADE_OK && holdout && found && !member)
+        status = add_member(engine, hand_made, &list);
     for (size_t r = 0; status == CLADE_OK && clade_reference_name(engine->experiment, r, name, sizeof name); r++) {
         status = add_reference(engine, r, CLADE_SEARCH, &list);
         if (status == CLADE_OK && holdout)

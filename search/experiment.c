@@ -85,6 +85,25 @@ static clade_status read_parents(clade_experiment *experiment, const clade_json_
     return CLADE_OK;
 }
 
+/* Recipes to start with. */
+static clade_status read_first(clade_experiment *experiment, const clade_json_at *at, const char *folder,
+                               clade_problems *problems)
+{
+    if (clade_json_kind_of(at) == CLADE_JSON_ABSENT || !clade_json_is(at, problems, CLADE_JSON_ARRAY))
+        return CLADE_OK;
+    experiment->first = clade_calloc(clade_json_size(at) + 1, sizeof *experiment->first);
+    if (!experiment->first)
+        return clade_fail_memory((clade_json_size(at) + 1) * sizeof *experiment->first, "the first recipes");
+    for (size_t i = 0; i < clade_json_size(at); i++) {
+        const clade_json_at item = clade_json_item(at, i);
+        char *path = NULL;
+        CLADE_TRY(read_path(&item, folder, &path, problems));
+        if (path)
+            experiment->first[experiment->n_first++] = path;
+    }
+    return CLADE_OK;
+}
+
 /* ---- the whole ---- */
 
 /* "knee", or an objective: all of them are recorded for every child, so any will do. */
@@ -142,9 +161,14 @@ clade_merge_space_plan clade_experiment_space_plan(const clade_experiment *exper
         .methods = experiment->methods,
         .n_methods = experiment->n_methods,
         .sites = experiment->sites,
+        .named_sites = experiment->named_sites,
+        .n_named_sites = experiment->n_named_sites,
         .coordinates = experiment->coordinates,
         .ranges = experiment->ranges,
         .n_ranges = experiment->n_ranges,
+        .priors = experiment->priors,
+        .n_priors = experiment->n_priors,
+        .sum = experiment->sum,
         .base_path = experiment->base,
         .parent_names = (const char *const *)experiment->parent_names,
         .parent_paths = (const char *const *)experiment->parent_paths,
@@ -168,9 +192,11 @@ static void check_space(const clade_experiment *experiment, const clade_json_at 
 static clade_status read_all(clade_experiment *experiment, const clade_json_at *root, const char *folder,
                              clade_problems *problems)
 {
-    static const char *const keys[] = {"clade",      "seed",         "base",   "parents",        "probes", "space",
-                                       "objectives", "corruptions",  "items",  "algorithm",      "budget", "window",
-                                       "best",       "best_weights", "memory", "cache_megabytes"};
+    static const char *const keys[] = {
+        "clade",      "seed",         "base",   "parents",         "probes", "space",
+        "objectives", "corruptions",  "items",  "algorithm",       "budget", "window",
+        "best",       "best_weights", "memory", "cache_megabytes", "signal", "holdout_corruptions",
+        "racing",     "first"};
     if (!clade_json_is(root, problems, CLADE_JSON_OBJECT))
         return CLADE_OK;
     clade_json_only(root, problems, keys, sizeof keys / sizeof *keys);
@@ -179,17 +205,24 @@ static clade_status read_all(clade_experiment *experiment, const clade_json_at *
                         objectives = clade_json_member(root, "objectives"),
                         corruptions = clade_json_member(root, "corruptions"), items = clade_json_member(root, "items"),
                         algorithm = clade_json_member(root, "algorithm"), budget = clade_json_member(root, "budget"),
-                        best = clade_json_member(root, "best");
+                        best = clade_json_member(root, "best"),
+                        holdout_corruptions = clade_json_member(root, "holdout_corruptions"),
+                        racing = clade_json_member(root, "racing"), first = clade_json_member(root, "first");
     read_numbers(experiment, root, problems);
     CLADE_TRY(read_path(&base, folder, &experiment->base, problems));
     CLADE_TRY(read_parents(experiment, &parents, folder, problems));
     CLADE_TRY(read_path(&probes, folder, &experiment->probes, problems));
     CLADE_TRY(clade_experiment_space(experiment, &space, problems));
+    CLADE_TRY(read_first(experiment, &first, folder, problems));
     clade_experiment_objectives(experiment, &objectives, problems);
     clade_experiment_corruptions(experiment, &corruptions, problems);
+    clade_experiment_holdout_corruptions(experiment, &holdout_corruptions, problems);
     clade_experiment_items(experiment, &items, problems);
+    clade_experiment_racing(experiment, &racing, problems);
     CLADE_TRY(clade_experiment_algorithm(experiment, &algorithm, problems));
     clade_experiment_budget(experiment, &budget, problems);
+    const clade_json_at signal = clade_json_member(root, "signal");
+    clade_experiment_signal(experiment, &signal, problems);
     CLADE_TRY(read_best(experiment, &best, problems));
     check_space(experiment, root, problems);
     return CLADE_OK;
@@ -257,8 +290,10 @@ void clade_experiment_free(clade_experiment *experiment)
     clade_free(experiment->base);
     clade_free(experiment->probes);
     clade_free(experiment->methods);
-    clade_free(experiment->sites);
-    clade_free(experiment->coordinates);
+    clade_experiment_sites_fini(experiment);
+    for (size_t i = 0; i < experiment->n_first; i++)
+        clade_free(experiment->first[i]);
+    clade_free(experiment->first);
     clade_free(experiment->ranges);
     clade_free(experiment->algorithm_parameters);
     clade_free(experiment->best);
@@ -267,24 +302,27 @@ void clade_experiment_free(clade_experiment *experiment)
 
 /* ---- plans ---- */
 
-static clade_score_plan plan_of(const clade_experiment *experiment)
+/* SPLIT under COUNT corruptions, all of one severity. */
+static clade_score_plan plan_of(const clade_experiment *experiment, clade_split split,
+                                const clade_corruption *const *corruptions, size_t count, int severity)
 {
-    clade_score_plan plan = {.with_corrupted = true,
+    clade_score_plan plan = {.labelled_split = split,
+                             .with_corrupted = true,
                              .with_unlabelled = true,
-                             .n_corruptions = experiment->n_corruptions,
+                             .n_corruptions = count,
                              .seed = PROBE_SEED,
                              .memory = experiment->memory};
-    for (size_t c = 0; c < experiment->n_corruptions; c++) {
-        plan.corruptions[c] = experiment->corruptions[c];
-        plan.severities[c] = experiment->severity;
+    for (size_t c = 0; c < count; c++) {
+        plan.corruptions[c] = corruptions[c];
+        plan.severities[c] = severity;
     }
     return plan;
 }
 
 clade_score_plan clade_experiment_search_plan(const clade_experiment *experiment)
 {
-    clade_score_plan plan = plan_of(experiment);
-    plan.labelled_split = CLADE_SEARCH;
+    clade_score_plan plan =
+        plan_of(experiment, CLADE_SEARCH, experiment->corruptions, experiment->n_corruptions, experiment->severity);
     plan.labelled = experiment->labelled;
     plan.corrupted = experiment->corrupted;
     plan.unlabelled = experiment->unlabelled;
@@ -294,7 +332,14 @@ clade_score_plan clade_experiment_search_plan(const clade_experiment *experiment
 
 clade_score_plan clade_experiment_holdout_plan(const clade_experiment *experiment)
 {
-    clade_score_plan plan = plan_of(experiment);
-    plan.labelled_split = CLADE_HOLDOUT;
-    return plan;
+    return plan_of(experiment, CLADE_HOLDOUT, experiment->holdout_corruptions, experiment->n_holdout_corruptions,
+                   experiment->holdout_severity);
+}
+
+bool clade_experiment_has_seen(const clade_experiment *experiment, const clade_corruption *corruption)
+{
+    for (size_t c = 0; c < experiment->n_corruptions; c++)
+        if (experiment->corruptions[c] == corruption)
+            return true;
+    return false;
 }

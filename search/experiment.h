@@ -4,6 +4,7 @@
 
 #include "clade/score.h"
 #include "search/algorithm.h"
+#include "search/race.h"
 #include "search/space.h"
 
 typedef struct clade_experiment {
@@ -14,27 +15,45 @@ typedef struct clade_experiment {
     /* space */
     const clade_method **methods; /* (n_methods), owned array */
     size_t n_methods;
-    char *sites, *coordinates;    /* defaults "layer", "product" */
+    /* Sites as in a clade_merge_space_plan; defaults "layer", "product" ("full" with levels). */
+    char *sites, *coordinates;
+    clade_named_site *named_sites; /* (n_named_sites), owned */
+    size_t n_named_sites;
     clade_range_override *ranges; /* (n_ranges), owned */
     size_t n_ranges;
+    clade_prior_override *priors; /* (n_priors), owned */
+    size_t n_priors;
+    double sum;   /* of the weights at a site; 0: none */
+    char **first; /* (n_first): recipes to start with, paths, owned */
+    size_t n_first;
     /* scoring */
     const clade_objective *objectives[CLADE_MAX_OBJECTIVES]; /* default accuracy, robustness */
     size_t n_objectives;
     const clade_corruption *corruptions[CLADE_MAX_CORRUPTIONS]; /* default: the seven */
     size_t n_corruptions;
-    int severity;                           /* default 5 */
-    bool rotate;                            /* "assign": "rotate" (default) or "all" */
+    int severity;                                                       /* default 5 */
+    bool rotate;                                                        /* "assign": "rotate" (default) or "all" */
+    const clade_corruption *holdout_corruptions[CLADE_MAX_CORRUPTIONS]; /* of the scores at the end; default: those of
+                                                                           the search, as their severity */
+    size_t n_holdout_corruptions;
+    int holdout_severity;
     size_t labelled, corrupted, unlabelled; /* items a task; 0: the whole split */
+    clade_racing racing;                    /* default: none; only with accuracy and robustness as objectives */
     size_t memory;                          /* bytes of kept items a rank; default 1 GiB */
     size_t cache_megabytes; /* what a rank keeps of surveys of the parents (10^6 bytes); default 256; 0: nothing */
     /* search */
+    bool smooth; /* "signal": "loss" (default): algorithms are told the bounded losses instead of the accuracies, which
+                    are steps in the weights; or "objective". With racing always the objectives */
     const clade_algorithm *algorithm; /* default sms_emoa */
     double *algorithm_parameters;     /* (n_parameters of the algorithm), owned */
     uint64_t children, images;        /* budget; 0: no limit (children default 600) */
     double seconds;                   /* 0: no limit */
-    size_t window;                    /* W; default 4 */
-    char *best;        /* "knee" (default) or an objective's name: which member of the front is "the best" */
-    bool best_weights; /* write the best's weights at the end; default true */
+    uint64_t no_progress;             /* children without a gain in hypervolume that end the run; 0: never (default) */
+    double target[CLADE_MAX_OBJECTIVES]; /* a member at least as good as all of these ends the run; NAN: not asked */
+    double target_hypervolume; /* and so does a front of this hypervolume, as clade_archive_hypervolume; NAN */
+    size_t window;             /* W; default 4 */
+    char *best;                /* "knee" (default) or an objective's name: which member of the front is "the best" */
+    bool best_weights;         /* write the best's weights at the end; default true */
 } clade_experiment;
 
 /* All problems at once, CLADE_ECONFIG. Paths relative to the file become absolute. Owned by the caller. */
@@ -49,8 +68,11 @@ void clade_experiment_print(const clade_experiment *experiment, bool pretty, cla
 
 /* The space as the experiment says it; borrows from EXPERIMENT. */
 clade_merge_space_plan clade_experiment_space_plan(const clade_experiment *experiment);
-/* The plan of a child's score in the search, and of the holdout scores (whole split, all corruptions, no rotation). */
+/* The plan of a child's score in the search, and of the holdout scores (whole split, all the holdout's corruptions, no
+ * rotation). */
 clade_score_plan clade_experiment_search_plan(const clade_experiment *experiment);
 clade_score_plan clade_experiment_holdout_plan(const clade_experiment *experiment);
+/* Whether CORRUPTION is one of the search's, at whatever severity. */
+bool clade_experiment_has_seen(const clade_experiment *experiment, const clade_corruption *corruption);
 
 #endif

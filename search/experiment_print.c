@@ -1,4 +1,6 @@
-#include "search/experiment.h"
+#include "search/experiment_parts.h"
+
+#include <math.h>
 
 static void print_space(const clade_experiment *experiment, clade_json_writer *writer)
 {
@@ -7,8 +9,7 @@ static void print_space(const clade_experiment *experiment, clade_json_writer *w
     for (size_t m = 0; m < experiment->n_methods; m++)
         clade_json_put_string(writer, NULL, experiment->methods[m]->name);
     clade_json_end_array(writer);
-    clade_json_put_string(writer, "sites", experiment->sites);
-    clade_json_put_string(writer, "coordinates", experiment->coordinates);
+    clade_experiment_print_sites(experiment, writer);
     clade_json_begin_object(writer, "range");
     for (size_t r = 0; r < experiment->n_ranges; r++) {
         clade_json_begin_array(writer, experiment->ranges[r].parameter);
@@ -18,6 +19,29 @@ static void print_space(const clade_experiment *experiment, clade_json_writer *w
     }
     clade_json_end_object(writer);
     clade_json_end_object(writer);
+}
+
+static void print_racing(const clade_racing *racing, clade_json_writer *writer)
+{
+    if (racing->n_shares == 0) {
+        clade_json_put_bool(writer, "racing", false);
+        return;
+    }
+    clade_json_begin_object(writer, "racing");
+    clade_json_begin_array(writer, "rungs");
+    for (size_t r = 0; r < racing->n_shares; r++)
+        clade_json_put_number(writer, NULL, racing->shares[r]);
+    clade_json_end_array(writer);
+    clade_json_put_number(writer, "error", racing->error);
+    clade_json_end_object(writer);
+}
+
+static void print_first(const clade_experiment *experiment, clade_json_writer *writer)
+{
+    clade_json_begin_array(writer, "first");
+    for (size_t i = 0; i < experiment->n_first; i++)
+        clade_json_put_string(writer, NULL, experiment->first[i]);
+    clade_json_end_array(writer);
 }
 
 static void print_scoring(const clade_experiment *experiment, clade_json_writer *writer)
@@ -34,13 +58,32 @@ static void print_scoring(const clade_experiment *experiment, clade_json_writer 
     clade_json_put_integer(writer, "severity", experiment->severity);
     clade_json_put_string(writer, "assign", experiment->rotate ? "rotate" : "all");
     clade_json_end_object(writer);
+    clade_json_begin_object(writer, "holdout_corruptions");
+    clade_json_begin_array(writer, "names");
+    for (size_t i = 0; i < experiment->n_holdout_corruptions; i++)
+        clade_json_put_string(writer, NULL, experiment->holdout_corruptions[i]->name);
+    clade_json_end_array(writer);
+    clade_json_put_integer(writer, "severity", experiment->holdout_severity);
+    clade_json_end_object(writer);
     clade_json_begin_object(writer, "items");
     clade_json_put_u64(writer, "labelled", experiment->labelled);
     clade_json_put_u64(writer, "corrupted", experiment->corrupted);
     clade_json_put_u64(writer, "unlabelled", experiment->unlabelled);
     clade_json_end_object(writer);
+    print_racing(&experiment->racing, writer);
     clade_json_put_u64(writer, "memory", experiment->memory);
     clade_json_put_u64(writer, "cache_megabytes", experiment->cache_megabytes);
+}
+
+static void print_target(const clade_experiment *experiment, clade_json_writer *writer)
+{
+    clade_json_begin_object(writer, "target");
+    for (size_t k = 0; k < experiment->n_objectives; k++)
+        if (!isnan(experiment->target[k]))
+            clade_json_put_number(writer, experiment->objectives[k]->name, experiment->target[k]);
+    if (!isnan(experiment->target_hypervolume))
+        clade_json_put_number(writer, "hypervolume", experiment->target_hypervolume);
+    clade_json_end_object(writer);
 }
 
 static void print_search(const clade_experiment *experiment, clade_json_writer *writer)
@@ -62,8 +105,11 @@ static void print_search(const clade_experiment *experiment, clade_json_writer *
     clade_json_put_u64(writer, "children", experiment->children);
     clade_json_put_u64(writer, "images", experiment->images);
     clade_json_put_number(writer, "seconds", experiment->seconds);
+    clade_json_put_u64(writer, "no_progress", experiment->no_progress);
+    print_target(experiment, writer);
     clade_json_end_object(writer);
     clade_json_put_u64(writer, "window", experiment->window);
+    clade_json_put_string(writer, "signal", experiment->smooth ? "loss" : "objective");
     clade_json_put_string(writer, "best", experiment->best);
     clade_json_put_bool(writer, "best_weights", experiment->best_weights);
 }
@@ -81,6 +127,7 @@ void clade_experiment_print(const clade_experiment *experiment, bool pretty, cla
     clade_json_end_object(&writer);
     clade_json_put_string(&writer, "probes", experiment->probes);
     print_space(experiment, &writer);
+    print_first(experiment, &writer);
     print_scoring(experiment, &writer);
     print_search(experiment, &writer);
     clade_json_end_object(&writer);

@@ -140,27 +140,14 @@ static clade_status read_ranges(clade_experiment *experiment, const clade_json_a
     return CLADE_OK;
 }
 
-/* The string at KEY, or DEFAULT_WORD, into *OUT (owned). */
-static clade_status read_word(const clade_json_at *section, const char *key, const char *default_word, char **out,
-                              clade_problems *problems)
-{
-    const clade_json_at at = clade_json_member(section, key);
-    const char *word = default_word;
-    if (clade_json_kind_of(&at) != CLADE_JSON_ABSENT)
-        (void)clade_json_string(&at, problems, &word);
-    *out = clade_strdup(word);
-    return *out ? CLADE_OK : clade_fail_memory(strlen(word) + 1, key);
-}
-
 clade_status clade_experiment_space(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
 {
-    static const char *const keys[] = {"methods", "sites", "coordinates", "range"};
+    static const char *const keys[] = {"methods", "sites", "coordinates", "range", "prior", "sum"};
     if (clade_json_kind_of(at) != CLADE_JSON_ABSENT && clade_json_is(at, problems, CLADE_JSON_OBJECT))
         clade_json_only(at, problems, keys, sizeof keys / sizeof *keys);
     const clade_json_at methods = clade_json_member(at, "methods"), range = clade_json_member(at, "range");
     CLADE_TRY(read_methods(experiment, &methods, problems));
-    CLADE_TRY(read_word(at, "sites", "layer", &experiment->sites, problems));
-    CLADE_TRY(read_word(at, "coordinates", "product", &experiment->coordinates, problems));
+    CLADE_TRY(clade_experiment_sites(experiment, at, problems));
     return read_ranges(experiment, &range, problems);
 }
 
@@ -192,15 +179,11 @@ void clade_experiment_objectives(clade_experiment *experiment, const clade_json_
     }
 }
 
-static void read_corruption_names(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
+/* An array of names into LIST (MAX_CORRUPTIONS); how many. */
+static size_t read_corruption_names(const clade_json_at *at, const clade_corruption **list, clade_problems *problems)
 {
-    size_t count;
+    size_t count, n = 0;
     const clade_corruption *const *all = clade_corruptions(&count);
-    if (clade_json_kind_of(at) == CLADE_JSON_ABSENT) {
-        for (size_t i = 0; i < count && i < CLADE_DEFAULT_CORRUPTIONS; i++)
-            experiment->corruptions[experiment->n_corruptions++] = all[i];
-        return;
-    }
     const char *known[MAX_NAMES];
     for (size_t i = 0; i < count && i < MAX_NAMES; i++)
         known[i] = all[i]->name;
@@ -212,10 +195,20 @@ static void read_corruption_names(clade_experiment *experiment, const clade_json
             continue;
         const clade_corruption *corruption = clade_corruption_find(name);
         if (corruption)
-            experiment->corruptions[experiment->n_corruptions++] = corruption;
+            list[n++] = corruption;
         else
             unknown(&item, problems, "corruption", name, known, count);
     }
+    return n;
+}
+
+static int read_severity(const clade_json_at *section, int default_severity, clade_problems *problems)
+{
+    const clade_json_at at = clade_json_member(section, "severity");
+    int64_t level = default_severity;
+    if (clade_json_kind_of(&at) != CLADE_JSON_ABSENT)
+        (void)clade_json_integer(&at, problems, 1, 5, &level);
+    return (int)level;
 }
 
 void clade_experiment_corruptions(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
@@ -223,13 +216,15 @@ void clade_experiment_corruptions(clade_experiment *experiment, const clade_json
     static const char *const keys[] = {"names", "severity", "assign"}, *const assign_words[] = {"rotate", "all"};
     if (clade_json_kind_of(at) != CLADE_JSON_ABSENT && clade_json_is(at, problems, CLADE_JSON_OBJECT))
         clade_json_only(at, problems, keys, sizeof keys / sizeof *keys);
-    const clade_json_at names = clade_json_member(at, "names"), severity = clade_json_member(at, "severity"),
-                        assign = clade_json_member(at, "assign");
-    read_corruption_names(experiment, &names, problems);
-    int64_t level = 5;
-    if (clade_json_kind_of(&severity) != CLADE_JSON_ABSENT)
-        (void)clade_json_integer(&severity, problems, 1, 5, &level);
-    experiment->severity = (int)level;
+    const clade_json_at names = clade_json_member(at, "names"), assign = clade_json_member(at, "assign");
+    size_t count;
+    const clade_corruption *const *all = clade_corruptions(&count);
+    if (clade_json_kind_of(&names) != CLADE_JSON_ABSENT)
+        experiment->n_corruptions = read_corruption_names(&names, experiment->corruptions, problems);
+    else
+        for (size_t i = 0; i < count && i < CLADE_DEFAULT_CORRUPTIONS; i++)
+            experiment->corruptions[experiment->n_corruptions++] = all[i];
+    experiment->severity = read_severity(at, 5, problems);
     experiment->rotate = true;
     const char *word;
     if (clade_json_kind_of(&assign) == CLADE_JSON_ABSENT || !clade_json_string(&assign, problems, &word))
@@ -239,9 +234,24 @@ void clade_experiment_corruptions(clade_experiment *experiment, const clade_json
         unknown(&assign, problems, "assignment", word, assign_words, 2);
 }
 
-/* A count at KEY, DEFAULT_SIZE where absent. */
-static uint64_t read_count(const clade_json_at *section, const char *key, uint64_t default_size,
-                           clade_problems *problems)
+void clade_experiment_holdout_corruptions(clade_experiment *experiment, const clade_json_at *at,
+                                          clade_problems *problems)
+{
+    static const char *const keys[] = {"names", "severity"};
+    if (clade_json_kind_of(at) != CLADE_JSON_ABSENT && clade_json_is(at, problems, CLADE_JSON_OBJECT))
+        clade_json_only(at, problems, keys, sizeof keys / sizeof *keys);
+    const clade_json_at names = clade_json_member(at, "names");
+    if (clade_json_kind_of(&names) != CLADE_JSON_ABSENT) {
+        experiment->n_holdout_corruptions = read_corruption_names(&names, experiment->holdout_corruptions, problems);
+    } else {
+        memcpy(experiment->holdout_corruptions, experiment->corruptions, sizeof experiment->corruptions);
+        experiment->n_holdout_corruptions = experiment->n_corruptions;
+    }
+    experiment->holdout_severity = read_severity(at, experiment->severity, problems);
+}
+
+uint64_t clade_experiment_count(const clade_json_at *section, const char *key, uint64_t default_size,
+                                clade_problems *problems)
 {
     const clade_json_at at = clade_json_member(section, key);
     int64_t value = (int64_t)default_size;
@@ -250,14 +260,26 @@ static uint64_t read_count(const clade_json_at *section, const char *key, uint64
     return (uint64_t)value;
 }
 
+/* What algorithms are told of the objectives. */
+void clade_experiment_signal(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
+{
+    static const char *const words[] = {"loss", "objective"};
+    const char *word = "loss";
+    if (clade_json_kind_of(at) != CLADE_JSON_ABSENT && !clade_json_string(at, problems, &word))
+        return;
+    experiment->smooth = strcmp(word, "loss") == 0;
+    if (!experiment->smooth && strcmp(word, "objective") != 0)
+        unknown(at, problems, "signal", word, words, 2);
+}
+
 void clade_experiment_items(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
 {
     static const char *const keys[] = {"labelled", "corrupted", "unlabelled"};
     if (clade_json_kind_of(at) != CLADE_JSON_ABSENT && clade_json_is(at, problems, CLADE_JSON_OBJECT))
         clade_json_only(at, problems, keys, sizeof keys / sizeof *keys);
-    experiment->labelled = read_count(at, "labelled", 0, problems);
-    experiment->corrupted = read_count(at, "corrupted", 0, problems);
-    experiment->unlabelled = read_count(at, "unlabelled", 0, problems);
+    experiment->labelled = clade_experiment_count(at, "labelled", 0, problems);
+    experiment->corrupted = clade_experiment_count(at, "corrupted", 0, problems);
+    experiment->unlabelled = clade_experiment_count(at, "unlabelled", 0, problems);
 }
 
 /* ---- search ---- */
@@ -317,19 +339,4 @@ clade_status clade_experiment_algorithm(clade_experiment *experiment, const clad
     }
     clade_json_only(at, problems, keys, 1 + algorithm->n_parameters);
     return CLADE_OK;
-}
-
-void clade_experiment_budget(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
-{
-    static const char *const keys[] = {"children", "images", "seconds"};
-    if (clade_json_kind_of(at) != CLADE_JSON_ABSENT && clade_json_is(at, problems, CLADE_JSON_OBJECT))
-        clade_json_only(at, problems, keys, sizeof keys / sizeof *keys);
-    const bool none_given = clade_json_size(at) == 0;
-    experiment->children = read_count(at, "children", none_given ? 600 : 0, problems);
-    experiment->images = read_count(at, "images", 0, problems);
-    const clade_json_at seconds = clade_json_member(at, "seconds");
-    if (clade_json_kind_of(&seconds) != CLADE_JSON_ABSENT)
-        (void)clade_json_number(&seconds, problems, 0, INFINITY, &experiment->seconds);
-    if (experiment->children == 0 && experiment->images == 0 && !(experiment->seconds > 0))
-        clade_json_problem(at, problems, "found no limit, expected children, images or seconds above 0");
 }

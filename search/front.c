@@ -63,7 +63,7 @@ static clade_status read_commits(reader *self, clade_front *front)
         memcpy(front->run_hash, row.hash, sizeof front->run_hash);
         front->committed++;
         clade_flip_objectives(self->experiment, row.objectives, minimised);
-        if (!row.failed)
+        if (!row.failed && !row.incomplete)
             CLADE_TRY(clade_archive_add(&self->archive, row.child, minimised, &entered));
     }
     return CLADE_OK;
@@ -87,12 +87,19 @@ static clade_status read_score(const reader *self, clade_split split, const clad
     return CLADE_OK;
 }
 
+static void unknown_certainty(clade_certainty *certainty)
+{
+    for (size_t i = 0; i < CLADE_MEASURES; i++)
+        certainty[i] = (clade_certainty){{NAN, NAN}, {NAN, NAN}};
+}
+
 static clade_status read_member(const reader *self, uint64_t child, clade_member *member)
 {
     clade_child_row bred = {0};
     clade_evaluation_row row = {0};
     bool found = false;
     member->child = child;
+    unknown_certainty(member->certainty);
     clade_status status = clade_ledger_get_child(self->ledger, child, &bred, &found);
     if (status == CLADE_OK && !found)
         status = clade_fail(CLADE_EINPUT, "ledger: child %llu is committed and has no row", (unsigned long long)child);
@@ -124,31 +131,46 @@ static clade_status read_members(const reader *self, clade_front *front)
     return CLADE_OK;
 }
 
+/* One that is in the ledger's table of references, or (NAME NULL) the hand-made CHILD. */
+static clade_status read_reference(const reader *self, const char *name, uint64_t child, clade_reference *reference)
+{
+    clade_evaluation_row row = {0};
+    clade_child_row bred = {0};
+    bool found = false;
+    clade_status status = CLADE_OK;
+    unknown_certainty(reference->certainty);
+    if (!name)
+        status = clade_ledger_get_child(self->ledger, child, &bred, &found);
+    reference->name = clade_strdup(name ? name : bred.operator_name);
+    if (!reference->name)
+        status = clade_fail_memory(sizeof bred.operator_name, "the front");
+    if (status == CLADE_OK)
+        status = name ? clade_ledger_get_reference(self->ledger, name, CLADE_SEARCH, &row, &found)
+                      : clade_ledger_get_evaluation(self->ledger, child, CLADE_SEARCH, &row, &found);
+    if (status == CLADE_OK)
+        status = read_score(self, CLADE_SEARCH, &row, found, &reference->search, &reference->search_objectives);
+    if (status == CLADE_OK)
+        status = name ? clade_ledger_get_reference(self->ledger, name, CLADE_HOLDOUT, &row, &found)
+                      : clade_ledger_get_evaluation(self->ledger, child, CLADE_HOLDOUT, &row, &found);
+    if (status == CLADE_OK)
+        status = read_score(self, CLADE_HOLDOUT, &row, found, &reference->holdout, &reference->holdout_objectives);
+    clade_evaluation_row_fini(&row);
+    clade_child_row_fini(&bred);
+    return status;
+}
+
 static clade_status read_references(const reader *self, clade_front *front)
 {
     char name[NAME_BYTES];
-    front->references = clade_calloc(self->experiment->n_parents + 2, sizeof *front->references);
+    uint64_t child = 0;
+    bool found = false;
+    front->references = clade_calloc(self->experiment->n_parents + 3, sizeof *front->references);
     if (!front->references)
-        return clade_fail_memory((self->experiment->n_parents + 2) * sizeof *front->references, "the front");
-    clade_evaluation_row row = {0};
-    clade_status status = CLADE_OK;
-    for (size_t r = 0; status == CLADE_OK && clade_reference_name(self->experiment, r, name, sizeof name); r++) {
-        clade_reference *reference = &front->references[front->n_references++];
-        bool found = false;
-        reference->name = clade_strdup(name);
-        if (!reference->name)
-            status = clade_fail_memory(strlen(name), "the front");
-        if (status == CLADE_OK)
-            status = clade_ledger_get_reference(self->ledger, name, CLADE_SEARCH, &row, &found);
-        if (status == CLADE_OK)
-            status = read_score(self, CLADE_SEARCH, &row, found, &reference->search, &reference->search_objectives);
-        if (status == CLADE_OK)
-            status = clade_ledger_get_reference(self->ledger, name, CLADE_HOLDOUT, &row, &found);
-        if (status == CLADE_OK)
-            status = read_score(self, CLADE_HOLDOUT, &row, found, &reference->holdout, &reference->holdout_objectives);
-    }
-    clade_evaluation_row_fini(&row);
-    return status;
+        return clade_fail_memory((self->experiment->n_parents + 3) * sizeof *front->references, "the front");
+    for (size_t r = 0; clade_reference_name(self->experiment, r, name, sizeof name); r++)
+        CLADE_TRY(read_reference(self, name, 0, &front->references[front->n_references++]));
+    CLADE_TRY(clade_best_hand_made(self->ledger, self->experiment, &child, &found));
+    return found ? read_reference(self, NULL, child, &front->references[front->n_references++]) : CLADE_OK;
 }
 
 static void free_member(clade_member *member)
@@ -175,38 +197,37 @@ static bool holdout_point(const clade_experiment *experiment, const clade_member
     return known;
 }
 
-/* Keep the members that are scored on holdout and that no other one dominates there. Marks first: a dominated member
- * still dominates. */
-static clade_status filter_holdout(reader *self, clade_front *front)
+static clade_status mark_holdout(const reader *self, clade_front *front)
 {
     const size_t m = self->experiment->n_objectives, n = front->n_members;
     double *points = clade_calloc(n * m + 1, sizeof *points);
-    bool *keep = clade_calloc(n + 1, sizeof *keep);
-    if (!points || !keep) {
-        clade_free(points);
-        clade_free(keep);
+    if (!points)
         return clade_fail_memory((n * m + 1) * sizeof *points, "the front");
-    }
     for (size_t i = 0; i < n; i++) {
-        keep[i] = holdout_point(self->experiment, &front->members[i], points + i * m);
-        for (size_t k = 0; !keep[i] && k < m; k++)
+        clade_member *member = &front->members[i];
+        member->on_holdout_front = holdout_point(self->experiment, member, points + i * m);
+        for (size_t k = 0; !member->on_holdout_front && k < m; k++)
             points[i * m + k] = INFINITY; /* dominates nothing */
     }
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++)
-            keep[i] = keep[i] && !clade_dominates(points + j * m, points + i * m, m);
+        for (size_t j = 0; j < n && front->members[i].on_holdout_front; j++)
+            front->members[i].on_holdout_front = !clade_dominates(points + j * m, points + i * m, m);
+    clade_free(points);
+    return CLADE_OK;
+}
+
+static void keep_holdout(reader *self, clade_front *front)
+{
+    const size_t n = front->n_members;
     front->n_members = 0;
     for (size_t i = 0; i < n; i++) {
-        if (keep[i]) {
+        if (front->members[i].on_holdout_front) {
             front->members[front->n_members++] = front->members[i];
         } else {
             clade_archive_remove(&self->archive, front->n_members);
             free_member(&front->members[i]);
         }
     }
-    clade_free(points);
-    clade_free(keep);
-    return CLADE_OK;
 }
 
 clade_status clade_front_read(const char *run_folder, clade_split split, clade_front *front)
@@ -227,8 +248,10 @@ clade_status clade_front_read(const char *run_folder, clade_split split, clade_f
     }
     if (status == CLADE_OK)
         status = read_references(&self, front);
+    if (status == CLADE_OK)
+        status = mark_holdout(&self, front);
     if (status == CLADE_OK && split == CLADE_HOLDOUT)
-        status = filter_holdout(&self, front);
+        keep_holdout(&self, front);
     if (status == CLADE_OK)
         front->best = clade_archive_best(&self.archive, front->experiment, front->experiment->best);
     close_reader(&self);
@@ -251,6 +274,7 @@ void clade_front_fini(clade_front *front)
     }
     clade_free(front->members);
     clade_free(front->references);
+    clade_free(front->against);
     clade_probes_free(front->probes);
     clade_experiment_free(front->experiment);
     *front = (clade_front){0};

@@ -41,6 +41,12 @@ static const char schema[] =
     " detail TEXT NOT NULL);"
     "COMMIT;";
 
+/* What version 2 adds to version 1. */
+static const char version_2[] =
+    "CREATE TABLE batches (child INTEGER PRIMARY KEY, batch INTEGER NOT NULL, items INTEGER NOT NULL);"
+    "CREATE TABLE series (child INTEGER PRIMARY KEY, images INTEGER NOT NULL, seconds "
+    "REAL, hypervolume REAL NOT NULL, front INTEGER NOT NULL)";
+
 double clade_ledger_now(void)
 {
     struct timespec now;
@@ -106,8 +112,26 @@ static clade_status check_version(clade_ledger *ledger)
         status =
             clade_fail(CLADE_EINPUT, "%s: ledger of version %d, this Clade reads up to version %d; use a newer Clade",
                        path, number, CLADE_LEDGER_VERSION);
+    ledger->version = number;
     clade_text_free(&version);
     return status;
+}
+
+static clade_status put_version(clade_ledger *ledger)
+{
+    char version[16];
+    snprintf(version, sizeof version, "%d", CLADE_LEDGER_VERSION);
+    ledger->version = CLADE_LEDGER_VERSION;
+    return clade_ledger_put_meta(ledger, "version", version);
+}
+
+/* From version 1, in one transaction. */
+static clade_status upgrade(clade_ledger *ledger)
+{
+    CLADE_TRY(clade_ledger_begin(ledger));
+    CLADE_TRY(clade_sqlite_execute(ledger->db, version_2));
+    CLADE_TRY(put_version(ledger));
+    return clade_ledger_end(ledger);
 }
 
 static clade_status new_ledger(const char *path, bool write, clade_ledger **out)
@@ -131,13 +155,13 @@ clade_status clade_ledger_create(const char *path, clade_ledger **out)
         return clade_fail(CLADE_EUSAGE, "%s: exists already", path);
     clade_ledger *ledger = NULL;
     CLADE_TRY(new_ledger(path, true, &ledger));
-    char version[16];
-    snprintf(version, sizeof version, "%d", CLADE_LEDGER_VERSION);
     clade_status status = clade_sqlite_open(path, CLADE_SQLITE_CREATE, &ledger->db);
     if (status == CLADE_OK)
         status = clade_sqlite_execute(ledger->db, schema);
     if (status == CLADE_OK)
-        status = clade_ledger_put_meta(ledger, "version", version);
+        status = clade_sqlite_execute(ledger->db, version_2);
+    if (status == CLADE_OK)
+        status = put_version(ledger);
     if (status == CLADE_OK) {
         *out = ledger;
         return CLADE_OK;
@@ -163,6 +187,8 @@ clade_status clade_ledger_open(const char *path, bool write, clade_ledger **out)
         ledger->db = NULL;
         status = clade_sqlite_open(path, CLADE_SQLITE_WRITE, &ledger->db);
     }
+    if (status == CLADE_OK && write && ledger->version < CLADE_LEDGER_VERSION)
+        status = upgrade(ledger);
     if (status == CLADE_OK)
         *out = ledger;
     else

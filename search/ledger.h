@@ -2,8 +2,11 @@
  *
  * Tables (schema version in `meta`; the schema is in ledger.c): meta, experiment, platform (one row per session),
  * parents, children, evaluations (child and split), reference_scores (base, average and the parents themselves),
- * commits, events. WAL mode, synchronous FULL: a result that was written is never lost. Readers open it read-only while
- * the run goes on; closed after a session it is one plain file. */
+ * commits, series, batches, events. WAL mode, synchronous FULL: a result that was written is never lost. Readers open it read-only
+ * while the run goes on; closed after a session it is one plain file.
+ *
+ * Versions: 1 has no tables series and batches. A ledger of version 1 is read as one where they are empty; who opens it for writing
+ * brings it to version 2. */
 #ifndef CLADE_LEDGER_H
 #define CLADE_LEDGER_H
 
@@ -15,7 +18,7 @@
 #include "clade/status.h"
 #include "clade/text.h"
 
-enum { CLADE_LEDGER_VERSION = 1 };
+enum { CLADE_LEDGER_VERSION = 2 };
 
 typedef struct clade_ledger clade_ledger;
 
@@ -54,6 +57,7 @@ typedef struct clade_child_row {
     char method[64], operator_name[64];
     uint64_t parents[4];
     size_t n_parents;
+    uint64_t batch, items; /* batch above 0: it is scored on a batch of the items; only written */
 } clade_child_row;
 void clade_child_row_fini(clade_child_row *row); /* {0} is valid for all rows */
 
@@ -72,6 +76,7 @@ void clade_evaluation_row_fini(clade_evaluation_row *row);
 typedef struct clade_commit_row {
     uint64_t child;
     bool failed;
+    bool incomplete;      /* a race ended it: the objectives are estimates, stored as {"estimate": [...]} */
     double objectives[8]; /* in the experiment's order, natural sign; NAN when failed */
     size_t n_objectives;
     char hash[CLADE_SHA256_HEX]; /* chain: SHA-256(previous hash, recipe hash, objectives) */
@@ -89,7 +94,10 @@ clade_status clade_ledger_put_reference(clade_ledger *ledger, const char *name,
                                         const clade_evaluation_row *row) CLADE_CHECK_RESULT;
 clade_status clade_ledger_get_reference(clade_ledger *ledger, const char *name, clade_split split,
                                         clade_evaluation_row *row, bool *found) CLADE_CHECK_RESULT;
-/* The first child before BEFORE that has this recipe. */
+/* The first child from FIRST on whose operator begins with PREFIX. */
+clade_status clade_ledger_find_operator(clade_ledger *ledger, const char *prefix, uint64_t first, uint64_t *child,
+                                        bool *found) CLADE_CHECK_RESULT;
+/* The first child before BEFORE that has this recipe and was not for a batch of the items. */
 clade_status clade_ledger_find_recipe(clade_ledger *ledger, const char *recipe_hash, uint64_t before, uint64_t *child,
                                       bool *found) CLADE_CHECK_RESULT;
 /* *FOUND false when there is no such row. ROW is overwritten (its texts freed first). */
@@ -100,9 +108,28 @@ clade_status clade_ledger_get_evaluation(clade_ledger *ledger, uint64_t child, c
 clade_status clade_ledger_get_commit(clade_ledger *ledger, uint64_t child, clade_commit_row *row,
                                      bool *found) CLADE_CHECK_RESULT;
 
+/* How good the front was after the commit of CHILD; there is a row for each commit that changed the front. All but the
+ * seconds is a function of the commits. */
+typedef struct clade_series_row {
+    uint64_t child;
+    uint64_t images;    /* forwarded on the search split for children 0..CHILD */
+    double seconds;     /* of the run, over all its sessions; NAN: not known (the commit is of a version 1 ledger) */
+    double hypervolume; /* as clade_archive_hypervolume */
+    uint64_t front;     /* members */
+} clade_series_row;
+/* Nothing happens when there is a row of this child. */
+clade_status clade_ledger_put_series(clade_ledger *ledger, const clade_series_row *row) CLADE_CHECK_RESULT;
+/* The first row of a child from FIRST on; the last row of a child up to LAST. *FOUND false when there is none. */
+clade_status clade_ledger_get_series(clade_ledger *ledger, uint64_t first, clade_series_row *row,
+                                     bool *found) CLADE_CHECK_RESULT;
+clade_status clade_ledger_last_series(clade_ledger *ledger, uint64_t last, clade_series_row *row,
+                                      bool *found) CLADE_CHECK_RESULT;
+
 typedef struct clade_ledger_counts {
     uint64_t children, evaluated, committed, failed; /* failed: among committed */
+    uint64_t stopped;                                /* among committed: by a race, before all items were scored */
     uint64_t images;                                 /* forwarded on the search split */
+    uint64_t images_saved;                           /* what the stopped ones would have cost besides */
     double seconds;                                  /* sum over evaluations of the search split */
     double wall_seconds; /* sum over sessions, each from its start to the last thing written in it */
 } clade_ledger_counts;

@@ -7,6 +7,7 @@
 
 struct clade_ledger {
     clade_sqlite *db;
+    int version;     /* of the schema */
     int lock;        /* descriptor of the lock file; -1 when reading */
     int64_t session; /* of what is written from now on; 0 before clade_ledger_put_platform */
 };

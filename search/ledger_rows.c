@@ -24,6 +24,15 @@ void clade_child_row_fini(clade_child_row *row)
     *row = (clade_child_row){0};
 }
 
+static clade_status put_batch(clade_ledger *ledger, const clade_child_row *row)
+{
+    clade_query query = clade_query_begin(ledger->db, "INSERT INTO batches (child, batch, items) VALUES (?, ?, ?)");
+    clade_query_bind_integer(&query, (int64_t)row->child);
+    clade_query_bind_integer(&query, (int64_t)row->batch);
+    clade_query_bind_integer(&query, (int64_t)row->items);
+    return clade_query_run(&query);
+}
+
 clade_status clade_ledger_put_child(clade_ledger *ledger, const clade_child_row *row)
 {
     clade_text parents = {0};
@@ -47,7 +56,7 @@ clade_status clade_ledger_put_child(clade_ledger *ledger, const clade_child_row 
         status = clade_query_run(&query);
     }
     clade_text_free(&parents);
-    return status;
+    return status == CLADE_OK && row->batch > 0 ? put_batch(ledger, row) : status;
 }
 
 /* A JSON array of child numbers, each smaller than CHILD: so lineages end. */
@@ -102,11 +111,25 @@ clade_status clade_ledger_get_child(clade_ledger *ledger, uint64_t child, clade_
     return status;
 }
 
+clade_status clade_ledger_find_operator(clade_ledger *ledger, const char *prefix, uint64_t first, uint64_t *child,
+                                        bool *found)
+{
+    clade_query query = clade_query_begin(
+        ledger->db, "SELECT child FROM children WHERE child >= ? AND instr(operator, ?) = 1 ORDER BY child LIMIT 1");
+    clade_query_bind_integer(&query, (int64_t)first);
+    clade_query_bind_text(&query, prefix);
+    *found = clade_query_row(&query);
+    if (*found)
+        *child = (uint64_t)clade_query_integer(&query, 0);
+    return clade_query_end(&query);
+}
+
 clade_status clade_ledger_find_recipe(clade_ledger *ledger, const char *recipe_hash, uint64_t before, uint64_t *child,
                                       bool *found)
 {
-    clade_query query = clade_query_begin(
-        ledger->db, "SELECT child FROM children WHERE recipe_hash = ? AND child < ? ORDER BY child LIMIT 1");
+    clade_query query =
+        clade_query_begin(ledger->db, "SELECT child FROM children WHERE recipe_hash = ? AND child < ? AND child NOT IN "
+                                      "(SELECT child FROM batches) ORDER BY child LIMIT 1");
     clade_query_bind_text(&query, recipe_hash);
     clade_query_bind_integer(&query, (int64_t)before);
     *found = clade_query_row(&query);
@@ -208,12 +231,12 @@ clade_status clade_ledger_get_reference(clade_ledger *ledger, const char *name, 
 clade_status clade_ledger_put_commit(clade_ledger *ledger, const clade_commit_row *row)
 {
     clade_text objectives = {0};
-    clade_text_append(&objectives, "[");
+    clade_text_append(&objectives, row->incomplete ? "{\"estimate\":[" : "[");
     for (size_t i = 0; i < row->n_objectives; i++) {
         clade_text_append(&objectives, "%s", i > 0 ? "," : "");
         clade_text_append_number(&objectives, row->objectives[i]);
     }
-    clade_text_append(&objectives, "]");
+    clade_text_append(&objectives, row->incomplete ? "]}" : "]");
     clade_status status = clade_text_status(&objectives);
     if (status == CLADE_OK) {
         clade_query query =
@@ -236,7 +259,10 @@ static clade_status parse_objectives(const clade_ledger *ledger, const clade_tex
     clade_json *document = NULL;
     clade_problems problems = {0};
     CLADE_TRY(clade_json_parse(clade_text_get(text), text->length, name, CLADE_EINPUT, &document));
-    const clade_json_at root = clade_json_root(document);
+    clade_json_at root = clade_json_root(document);
+    row->incomplete = clade_json_kind_of(&root) == CLADE_JSON_OBJECT;
+    if (row->incomplete)
+        root = clade_json_member(&root, "estimate");
     row->n_objectives = clade_json_size(&root);
     if (!clade_json_is(&root, &problems, CLADE_JSON_ARRAY) || row->n_objectives > MAX_OBJECTIVES) {
         clade_json_problem(&root, &problems, "found %zu numbers, expected an array of at most %d", row->n_objectives,
@@ -274,6 +300,10 @@ clade_status clade_ledger_get_commit(clade_ledger *ledger, uint64_t child, clade
 
 /* ---- counts ---- */
 
+/* Estimated objectives, and not because only a batch of the items was wanted. */
+#define RACED                                                                                                          \
+    "e.split = 'search' AND c.objectives LIKE '{%' AND instr(e.score, '\"stopped\":{\"reason\":\"batch\"') = 0"
+
 clade_status clade_ledger_count(clade_ledger *ledger, clade_ledger_counts *counts)
 {
     *counts = (clade_ledger_counts){0};
@@ -282,6 +312,10 @@ clade_status clade_ledger_count(clade_ledger *ledger, clade_ledger_counts *count
         ledger->db, "SELECT (SELECT COUNT(*) FROM children),"
                     " (SELECT COUNT(*) FROM evaluations WHERE split = 'search'),"
                     " (SELECT COUNT(*) FROM commits), (SELECT COUNT(*) FROM commits WHERE failed),"
+                    " (SELECT COUNT(*) FROM evaluations e JOIN commits c ON c.child = e.child WHERE " RACED "),"
+                    " (SELECT COALESCE(SUM((SELECT MAX(images) FROM evaluations WHERE split = 'search') - e.images), 0)"
+                    "  FROM evaluations e JOIN commits c ON c.child = e.child"
+                    "  WHERE e.same_as IS NULL AND " RACED "),"
                     " (SELECT COALESCE(SUM(images), 0) FROM evaluations WHERE split = 'search'),"
                     " (SELECT COALESCE(SUM(seconds), 0.0) FROM evaluations WHERE split = 'search'),"
                     " (SELECT COALESCE(SUM(length), 0.0) FROM (SELECT MAX(at) - MIN(at) AS length FROM"
@@ -293,9 +327,11 @@ clade_status clade_ledger_count(clade_ledger *ledger, clade_ledger_counts *count
         counts->evaluated = (uint64_t)clade_query_integer(&query, 1);
         counts->committed = (uint64_t)clade_query_integer(&query, 2);
         counts->failed = (uint64_t)clade_query_integer(&query, 3);
-        counts->images = (uint64_t)clade_query_integer(&query, 4);
-        counts->seconds = clade_query_real(&query, 5);
-        counts->wall_seconds = clade_query_real(&query, 6);
+        counts->stopped = (uint64_t)clade_query_integer(&query, 4);
+        counts->images_saved = (uint64_t)clade_query_integer(&query, 5);
+        counts->images = (uint64_t)clade_query_integer(&query, 6);
+        counts->seconds = clade_query_real(&query, 7);
+        counts->wall_seconds = clade_query_real(&query, 8);
     }
     return clade_query_end(&query);
 }

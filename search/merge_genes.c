@@ -6,13 +6,15 @@
 #include "clade/alloc.h"
 #include "search/merge_parts.h"
 
-/* A site's factor: 1 leaves the strength of the merge there as it is, 0 gives the base, 2 goes twice as far. */
-static const double FACTOR_LOW = 0, FACTOR_HIGH = 2;
-
 bool clade_is_strength(const clade_parameter *parameter)
 {
     return parameter->scope == CLADE_PER_SITE &&
            (strcmp(parameter->name, "lambda") == 0 || strcmp(parameter->name, "t") == 0);
+}
+
+bool clade_is_weight(const clade_parameter *parameter)
+{
+    return parameter->scope == CLADE_PER_PARENT && strcmp(parameter->name, "weight") == 0;
 }
 
 static bool is_drop(const clade_method *method, const clade_parameter *parameter)
@@ -45,6 +47,11 @@ double clade_slot_default(const clade_slot *slot)
     if (isnan(value))
         return slot->low + (slot->high - slot->low) / 2;
     return slot->drop ? 1 - value : value;
+}
+
+double clade_unsearched(const clade_parameter *parameter)
+{
+    return isnan(parameter->default_value) ? parameter->search_low : parameter->default_value;
 }
 
 /* Search range or hard limits, seen through the complement when the gene is a drop rate. */
@@ -126,7 +133,7 @@ static size_t genes_of(const clade_merge_space *space, const clade_slot *slot)
 CLADE_PRINTF(3, 4)
 static bool add_gene(clade_space *genes, clade_gene gene, const char *format, ...)
 {
-    char name[256];
+    char name[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
@@ -153,11 +160,15 @@ static bool add_slot_genes(clade_merge_space *space, clade_slot *slot)
     const size_t n_sites = slot->by_site ? space->sites.n_sites : 1;
     bool added = true;
     slot->gene = genes->n_genes;
+    gene.slot = (int)(slot - space->slots) + 1;
     for (size_t p = 0; p < (per_parent ? space->n_parents : 1); p++)
-        for (size_t s = 0; s < n_sites && added; s++)
+        for (size_t s = 0; s < n_sites && added; s++) {
+            gene.parent = per_parent ? (int)p : -1;
+            gene.site = slot->by_site ? (int)space->sites.list[s].rank : -1;
             added = add_gene(genes, gene, "%s%s%s%s%s", slot->name, per_parent ? "." : "",
                              per_parent ? space->parent_names[p] : "", slot->by_site ? "@" : "",
-                             slot->by_site ? space->sites.names[s] : "");
+                             slot->by_site ? space->sites.list[s].name : "");
+        }
     return added;
 }
 
@@ -183,13 +194,17 @@ static bool add_factor_genes(clade_merge_space *space)
     const uint64_t methods = methods_with_strength(space);
     space->has_factors = space->product && space->sites.n_sites > 1 && methods != 0;
     space->factor_gene = space->genes.n_genes;
-    const clade_gene gene = {.kind = CLADE_GENE_REAL,
-                             .low = FACTOR_LOW,
-                             .high = FACTOR_HIGH,
-                             .active_in = space->genes.has_category ? methods : UINT64_MAX};
+    clade_gene gene = {.kind = CLADE_GENE_REAL,
+                       .low = CLADE_FACTOR_LOW,
+                       .high = CLADE_FACTOR_HIGH,
+                       .active_in = space->genes.has_category ? methods : UINT64_MAX,
+                       .slot = (int)space->n_slots + 1,
+                       .parent = -1};
     bool added = true;
-    for (size_t s = 0; space->has_factors && s < space->sites.n_sites && added; s++)
-        added = add_gene(&space->genes, gene, "strength@%s", space->sites.names[s]);
+    for (size_t s = 0; space->has_factors && s < space->sites.n_sites && added; s++) {
+        gene.site = (int)space->sites.list[s].rank;
+        added = add_gene(&space->genes, gene, "strength@%s", space->sites.list[s].name);
+    }
     return added;
 }
 
@@ -217,4 +232,19 @@ clade_status clade_merge_genes_init(clade_merge_space *space, const clade_range_
         .kind = CLADE_GENE_SEED, .high = 4294967295.0, .active_in = genes->has_category ? masked : UINT64_MAX};
     added = added && (!space->has_seed || add_gene(genes, seed, "seed"));
     return added ? CLADE_OK : clade_fail_memory(most * sizeof(clade_gene), "the names of genes");
+}
+
+void clade_merge_defaults(const clade_merge_space *space, double *genome)
+{
+    for (size_t g = 0; g < space->genes.n_genes; g++)
+        genome[g] = 0;
+    for (size_t s = 0; s < space->n_slots; s++) {
+        const clade_slot *slot = &space->slots[s];
+        double value = clade_slot_default(slot);
+        value = value < slot->low ? slot->low : value > slot->high ? slot->high : value;
+        for (size_t g = 0; g < genes_of(space, slot); g++)
+            genome[slot->gene + g] = value;
+    }
+    for (size_t f = 0; f < space->sites.n_sites && space->has_factors; f++)
+        genome[space->factor_gene + f] = 1;
 }

@@ -10,6 +10,7 @@ static clade_status copy_plan(clade_merge_space *space, const clade_merge_space_
 {
     const size_t n = plan->n_parents;
     space->product = strcmp(plan->coordinates, "product") == 0;
+    space->sum = plan->sum;
     space->methods = clade_calloc(plan->n_methods, sizeof(const clade_method *));
     space->parent_names = clade_calloc(n, sizeof *space->parent_names);
     space->parent_paths = clade_calloc(n, sizeof *space->parent_paths);
@@ -31,8 +32,12 @@ static clade_status copy_plan(clade_merge_space *space, const clade_merge_space_
 static clade_status init_parts(clade_merge_space *space, const clade_merge_space_plan *plan, clade_problems *problems)
 {
     CLADE_TRY(copy_plan(space, plan));
-    CLADE_TRY(clade_sites_init(&space->sites, plan->sites, space->family, problems));
-    return clade_merge_genes_init(space, plan->ranges, plan->n_ranges);
+    CLADE_TRY(clade_sites_init(&space->sites, plan, space->family, problems));
+    if (problems->count > 0)
+        return CLADE_OK;
+    CLADE_TRY(clade_merge_genes_init(space, plan->ranges, plan->n_ranges));
+    clade_merge_priors_init(space, plan->priors, plan->n_priors);
+    return clade_merge_levels_init(space);
 }
 
 clade_status clade_merge_space_new(const clade_merge_space_plan *plan, const clade_family *family,
@@ -71,6 +76,8 @@ void clade_merge_space_free(clade_merge_space *space)
     clade_free(space->base_path);
     clade_free(space->methods);
     clade_free(space->slots);
+    clade_free(space->levels);
+    clade_free(space->tied);
     clade_sites_fini(&space->sites);
     clade_space_fini(&space->genes);
     clade_free(space);
@@ -88,7 +95,7 @@ size_t clade_merge_space_sites(const clade_merge_space *space)
 
 const char *clade_merge_space_site_name(const clade_merge_space *space, size_t site)
 {
-    return space->sites.names[site];
+    return space->sites.list[site].name;
 }
 
 /* ---- a genome's recipe ---- */
@@ -115,10 +122,21 @@ static double legal(const clade_parameter *parameter, double value)
     return value + 0.0;
 }
 
-/* The method's default stays in the recipe where it has one; else the low end of what would be searched. */
-static double unsearched(const clade_parameter *parameter)
+/* The weights of a rule, at place WEIGHT, scaled to the space's sum; equal ones where they are all 0. */
+static void scale_to_sum(const clade_merge_space *space, const clade_method *method, size_t weight, clade_rule *rule)
 {
-    return isnan(parameter->default_value) ? parameter->search_low : parameter->default_value;
+    static const double ROUNDING = 1e-12;
+    const size_t n = method->n_parameters;
+    double sum = 0;
+    for (size_t p = 0; p < space->n_parents; p++)
+        sum += rule->parent[p * n + weight];
+    if (fabs(sum - space->sum) <= ROUNDING * space->sum)
+        return;
+    for (size_t p = 0; p < space->n_parents; p++) {
+        double *value = &rule->parent[p * n + weight];
+        *value = legal(&method->parameters[weight],
+                       sum > 0 ? *value * space->sum / sum : space->sum / (double)space->n_parents);
+    }
 }
 
 static void fill_rule(const clade_merge_space *space, const double *genome, size_t m, const clade_site_group *group,
@@ -132,10 +150,12 @@ static void fill_rule(const clade_merge_space *space, const double *genome, size
         const bool scaled = space->has_factors && clade_is_strength(parameter);
         const double factor = scaled ? clade_sites_value(&space->sites, genome + space->factor_gene, group) : 1;
         for (size_t p = 0; p < (per_parent ? space->n_parents : 1); p++) {
-            const double value = slot ? slot_value(space, genome, slot, group, p) : unsearched(parameter);
+            const double value = slot ? slot_value(space, genome, slot, group, p) : clade_unsearched(parameter);
             *(per_parent ? &rule->parent[p * method->n_parameters + k] : &rule->site[k]) =
                 legal(parameter, value * factor);
         }
+        if (space->sum > 0 && clade_is_weight(parameter))
+            scale_to_sum(space, method, k, rule);
     }
 }
 
@@ -185,6 +205,7 @@ clade_status clade_merge_space_decode(const clade_merge_space *space, const doub
         filled = fill_patterns(&space->sites.groups[g], &made->rules[g]);
         fill_rule(space, genome, m, &space->sites.groups[g], &made->rules[g]);
     }
+    clade_merge_canonical(made);
     const clade_status status =
         filled ? clade_family_stamp(space->family, made) : clade_fail_memory(space->sites.n_groups, "a recipe");
     if (status != CLADE_OK) {

@@ -42,15 +42,24 @@ size_t clade_pool_workers(const clade_pool *pool)
     return pool->backend->workers(pool->state);
 }
 
-clade_status clade_pool_submit(clade_pool *pool, uint64_t number, clade_split split, const char *recipe_json,
-                               size_t length)
+clade_status clade_pool_submit(clade_pool *pool, const clade_job *asked)
 {
-    clade_pool_job *job = clade_malloc(sizeof *job + length + 1);
+    const size_t bytes = sizeof(clade_pool_job) + asked->recipe_length + asked->race_length + 2;
+    clade_pool_job *job = clade_malloc(bytes);
     if (!job)
-        return clade_fail_memory(sizeof *job + length + 1, "a job");
-    *job = (clade_pool_job){.job = number, .split = split, .length = length};
-    memcpy(job->recipe, recipe_json, length);
-    job->recipe[length] = '\0';
+        return clade_fail_memory(bytes, "a job");
+    *job = (clade_pool_job){.job = asked->number,
+                            .split = asked->split,
+                            .batch = asked->batch,
+                            .items = asked->items,
+                            .length = asked->recipe_length,
+                            .race_length = asked->race_length};
+    memcpy(job->recipe, asked->recipe, job->length);
+    job->recipe[job->length] = '\0';
+    char *race = job->recipe + job->length + 1;
+    if (job->race_length > 0)
+        memcpy(race, asked->race, job->race_length);
+    race[job->race_length] = '\0';
     if (pool->last)
         pool->last->next = job;
     else

@@ -43,9 +43,8 @@ clade_status clade_pool_serve(void) CLADE_CHECK_RESULT;
 /* ---- both ---- */
 
 size_t clade_pool_workers(const clade_pool *pool);
-/* Queue a job; BYTES are copied. Never blocks. Jobs are begun in the order of submission. */
-clade_status clade_pool_submit(clade_pool *pool, uint64_t job, clade_split split, const char *recipe_json,
-                               size_t length) CLADE_CHECK_RESULT;
+/* Queue a job; its bytes are copied. Never blocks. Jobs are begun in the order of submission. */
+clade_status clade_pool_submit(clade_pool *pool, const clade_job *job) CLADE_CHECK_RESULT;
 size_t clade_pool_pending(const clade_pool *pool); /* submitted, not yet returned */
 /* The next result, waiting at most about MILLISECONDS (0: only look; a local pool evaluates one job otherwise, however
  * long it takes); *GOT false when there is none yet. */

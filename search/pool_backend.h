@@ -5,13 +5,28 @@
 
 #include "search/pool.h"
 
+/* A job in the queue, one block of memory. */
 typedef struct clade_pool_job {
     struct clade_pool_job *next;
     uint64_t job;
     clade_split split;
-    size_t length;
-    char recipe[]; /* (length), and a NUL */
+    uint64_t batch, items;
+    size_t length, race_length;
+    char recipe[]; /* (length), and a NUL; then the race (race_length), and a NUL */
 } clade_pool_job;
+
+/* The job as a worker takes it; borrows from QUEUED. */
+static inline clade_job clade_pool_job_of(const clade_pool_job *queued)
+{
+    return (clade_job){.number = queued->job,
+                       .split = queued->split,
+                       .batch = queued->batch,
+                       .items = queued->items,
+                       .recipe = queued->recipe,
+                       .recipe_length = queued->length,
+                       .race = queued->recipe + queued->length + 1,
+                       .race_length = queued->race_length};
+}
 
 typedef struct clade_pool_backend {
     size_t (*workers)(const void *state);

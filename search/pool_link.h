@@ -1,6 +1,6 @@
 /* Messages between the ranks of a run, without an MPI type; pool_mpi.c is the only file that knows MPI.
  *
- *   coordinator -> worker   EXPERIMENT json | JOB header+recipe | STOP
+ *   coordinator -> worker   EXPERIMENT json | JOB header+recipe+race | STOP
  *   worker -> coordinator   READY header+text | RESULT header+text | STOPPED
  *
  * Every message is one MPI message of bytes, all ranks are the same program, and its size comes with it. Nobody blocks

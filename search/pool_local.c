@@ -26,8 +26,9 @@ static clade_status local_wait(void *state, clade_pool *pool, unsigned milliseco
     if (!job)
         return CLADE_OK;
     const double start = seconds_now();
+    const clade_job asked = clade_pool_job_of(job);
     result->job = job->job;
-    result->status = clade_worker_evaluate(state, job->split, job->recipe, job->length, &result->bytes);
+    result->status = clade_worker_evaluate(state, &asked, &result->bytes);
     if (result->status != CLADE_OK) {
         clade_text_clear(&result->bytes);
         clade_text_append(&result->bytes, "%s", clade_error_message());

@@ -15,6 +15,8 @@
 typedef struct job_header {
     uint64_t job;
     int64_t split;
+    uint64_t batch, items;
+    uint64_t recipe_length; /* recipe, NUL and race follow, the race up to the end */
 } job_header;
 
 typedef struct reply_header { /* of READY and RESULT */
@@ -73,9 +75,13 @@ static clade_status deal(coordinator *self, clade_pool *pool)
         if (!job)
             return CLADE_OK;
         self->at[w] = job;
-        const job_header header = {.job = job->job, .split = job->split};
-        CLADE_TRY(clade_link_send((int)w + 1, CLADE_TAG_JOB, &header, sizeof header, job->recipe, job->length,
-                                  &self->out[w]));
+        const job_header header = {.job = job->job,
+                                   .split = job->split,
+                                   .batch = job->batch,
+                                   .items = job->items,
+                                   .recipe_length = job->length};
+        CLADE_TRY(clade_link_send((int)w + 1, CLADE_TAG_JOB, &header, sizeof header, job->recipe,
+                                  job->length + 1 + job->race_length, &self->out[w]));
     }
     return CLADE_OK;
 }
@@ -247,22 +253,45 @@ static clade_status say_ready(clade_status status)
     return sent;
 }
 
+/* The job in a message, whose bytes it borrows. */
+static clade_status read_job(const clade_message *in, clade_job *job)
+{
+    job_header header = {0};
+    const size_t body = in->length < sizeof header ? 0 : in->length - sizeof header;
+    if (body > 0)
+        memcpy(&header, in->bytes, sizeof header);
+    if (in->tag != CLADE_TAG_JOB || header.recipe_length >= body ||
+        (header.split != CLADE_SEARCH && header.split != CLADE_HOLDOUT))
+        return clade_fail(CLADE_EINTERNAL,
+                          "MPI: found a message with tag %d of %zu bytes, expected a job of the search or the holdout "
+                          "split with a recipe (%llu bytes said)",
+                          in->tag, in->length, (unsigned long long)header.recipe_length);
+    const char *recipe = in->bytes + sizeof header;
+    *job = (clade_job){.number = header.job,
+                       .split = (clade_split)header.split,
+                       .batch = header.batch,
+                       .items = header.items,
+                       .recipe = recipe,
+                       .recipe_length = (size_t)header.recipe_length,
+                       .race = recipe + header.recipe_length + 1,
+                       .race_length = body - (size_t)header.recipe_length - 1};
+    return CLADE_OK;
+}
+
 static clade_status do_job(clade_worker *worker, const clade_message *in)
 {
-    job_header job;
+    clade_job job;
     clade_text text = {0};
-    if (!worker || in->tag != CLADE_TAG_JOB || in->length < sizeof job)
-        return clade_fail(CLADE_EINTERNAL, "MPI: found a message with tag %d of %zu bytes, expected a job", in->tag,
-                          in->length);
-    memcpy(&job, in->bytes, sizeof job);
+    if (!worker)
+        return clade_fail(CLADE_EINTERNAL, "MPI: found a message with tag %d before the experiment", in->tag);
+    CLADE_TRY(read_job(in, &job));
     const double start = seconds_now();
-    const clade_status status =
-        clade_worker_evaluate(worker, (clade_split)job.split, in->bytes + sizeof job, in->length - sizeof job, &text);
+    const clade_status status = clade_worker_evaluate(worker, &job, &text);
     if (status != CLADE_OK) {
         clade_text_clear(&text);
         clade_text_append(&text, "%s", clade_error_message());
     }
-    const reply_header header = {.job = job.job, .seconds = seconds_now() - start, .status = status};
+    const reply_header header = {.job = job.number, .seconds = seconds_now() - start, .status = status};
     const clade_status sent = reply(CLADE_TAG_RESULT, &header, sizeof header, &text);
     clade_text_free(&text);
     return sent;

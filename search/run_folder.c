@@ -110,8 +110,8 @@ static clade_status extend(const char *path, uint64_t children, clade_experiment
     clade_status status = clade_ledger_count(ledger, &counts);
     if (status == CLADE_OK) {
         char detail[128];
-        snprintf(detail, sizeof detail, "{\"children\":%" PRIu64 ",\"wall_seconds\":%.3f}", children,
-                 counts.wall_seconds);
+        snprintf(detail, sizeof detail, "{\"children\":%" PRIu64 ",\"wall_seconds\":%.3f,\"bred\":%" PRIu64 "}",
+                 children, counts.wall_seconds, counts.children);
         status = clade_ledger_put_event(ledger, "budget", detail);
     }
     clade_ledger_close(ledger);

@@ -33,4 +33,27 @@ void clade_vary(const clade_space *space, const clade_variation *variation, cons
 bool clade_differential(const clade_space *space, const double *x, const double *a, const double *b, clade_rng *rng,
                         double *child);
 
+/* ---- steps that know merges (search/merge_variation.c); genes are known by their slot, site and parent ----
+ *
+ * All work in unit scale on active real and integer genes and reflect at the bounds; sizes of steps are log-uniform from
+ * 0.005 to 0.2. False when the space or the parents have nothing for the step, or nothing changed; CHILD is then to be
+ * thrown away. */
+
+/* The coefficients of all parents at one site of one slot move together: half of the variance is common to them. */
+bool clade_correlated_step(const clade_space *space, const double *mother, clade_rng *rng, double *child);
+/* One coefficient moves over all sites by a bell around one of them: neighbours in depth stay alike. */
+bool clade_smooth_step(const clade_space *space, const double *mother, clade_rng *rng, double *child);
+/* CHILD = mother + t (father - mother) with one t from [-1/4, 5/4] for all genes that are active in both: between two
+ * good merges of one base lies a good merge. */
+bool clade_blend(const clade_space *space, const double *mother, const double *father, clade_rng *rng, double *child);
+/* The crossover of M2N2 (arXiv 2508.16204): one split point over the depth and one mix w; before the split
+ * w mother + (1 - w) father, after it (1 - w) mother + w father. Genes without a site are the mother's; in a space
+ * without sites the split is over the genes in their order. */
+bool clade_split_crossover(const clade_space *space, const double *mother, const double *father, clade_rng *rng,
+                           double *child);
+/* CHILD is the mother under another method. What both methods have stays; what only the new one has comes from DONOR, a
+ * genome of that method, or is what the mother kept unused when DONOR is NULL. */
+bool clade_switch_method(const clade_space *space, const double *mother, const double *donor, uint64_t category,
+                         double *child);
+
 #endif

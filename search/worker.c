@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "search/batch.h"
+#include "search/race.h"
 
 struct clade_worker {
     const clade_experiment *experiment; /* borrowed */
@@ -139,24 +141,77 @@ static clade_status parse_recipe(const char *json, size_t length, clade_recipe *
     return problem != CLADE_OK ? problem : status;
 }
 
-clade_status clade_worker_evaluate(clade_worker *worker, clade_split split, const char *recipe_json, size_t length,
-                                   clade_text *score_json)
+/* Score the child on the items of the job's batch: of every task the first ones in an order that is drawn for the batch
+ * and the task, the same for every run. */
+static clade_status score_batch(clade_worker *worker, const clade_job *job, const clade_provider *provider,
+                                clade_score *score)
+{
+    clade_scorer *scorer = worker->scorers[job->split];
+    clade_batch_order order = {0};
+    clade_status status =
+        clade_batch_order_init(&order, scorer, worker->probes->n_tasks, worker->experiment->seed, job->batch);
+    if (status == CLADE_OK) {
+        const clade_rungs rungs = {.items = (size_t)job->items, .order = (const size_t *const *)order.places};
+        status = clade_scorer_run_rungs(scorer, provider, &rungs, score);
+    }
+    clade_batch_order_fini(&order);
+    return status;
+}
+
+/* Score the child until the race ends it. The items come in the order that the race says, or else in one drawn for the
+ * run: its first ones are then a sample of all, whatever the order in the files (by class, often). */
+static clade_status score_race(clade_worker *worker, const clade_job *job, const clade_provider *provider,
+                               clade_score *score)
+{
+    const clade_experiment *experiment = worker->experiment;
+    clade_scorer *scorer = worker->scorers[job->split];
+    clade_race race = {.racing = experiment->racing, .probes = worker->probes};
+    clade_batch_order order = {0};
+    for (size_t i = 0; i < experiment->n_objectives; i++) {
+        race.accuracy |= strcmp(experiment->objectives[i]->name, "accuracy") == 0;
+        race.robustness |= strcmp(experiment->objectives[i]->name, "robustness") == 0;
+    }
+    CLADE_TRY(clade_race_parse(job->race, job->race_length, scorer, &race));
+    clade_status status = clade_batch_order_init(&order, scorer, worker->probes->n_tasks, experiment->seed, 0);
+    if (status == CLADE_OK) {
+        const clade_rungs rungs = {.shares = race.racing.shares,
+                                   .n_shares = race.racing.n_shares,
+                                   .order = (const size_t *const *)(race.order ? race.order : order.places),
+                                   .stop = clade_race_stop,
+                                   .context = &race};
+        status = clade_scorer_run_rungs(scorer, provider, &rungs, score);
+    }
+    clade_batch_order_fini(&order);
+    clade_race_fini(&race);
+    return status;
+}
+
+/* Score the child that is made, on a batch or racing as JOB says. */
+static clade_status score_child(clade_worker *worker, const clade_job *job, clade_score *score)
+{
+    const clade_provider provider = {
+        .context = worker->child, .acquire = acquire, .release = release, .version = ++worker->version};
+    if (job->batch > 0)
+        return score_batch(worker, job, &provider, score);
+    if (job->race_length > 0)
+        return score_race(worker, job, &provider, score);
+    return clade_scorer_run(worker->scorers[job->split], &provider, score);
+}
+
+clade_status clade_worker_evaluate(clade_worker *worker, const clade_job *job, clade_text *score_json)
 {
     clade_recipe *recipe = NULL;
     clade_score score = {0};
-    const clade_score_plan plan = plan_of(worker->experiment, split);
-    clade_status status = parse_recipe(recipe_json, length, &recipe);
+    const clade_score_plan plan = plan_of(worker->experiment, job->split);
+    clade_status status = parse_recipe(job->recipe, job->recipe_length, &recipe);
     if (status == CLADE_OK)
         status = check_parents(worker, recipe);
     if (status == CLADE_OK)
-        status = open_scorer(worker, split);
+        status = open_scorer(worker, job->split);
     if (status == CLADE_OK)
         status = clade_child_make(worker->child, recipe);
-    if (status == CLADE_OK) {
-        const clade_provider provider = {
-            .context = worker->child, .acquire = acquire, .release = release, .version = ++worker->version};
-        status = clade_scorer_run(worker->scorers[split], &provider, &score);
-    }
+    if (status == CLADE_OK)
+        status = score_child(worker, job, &score);
     clade_text_clear(score_json);
     if (status == CLADE_OK) {
         clade_score_print(&score, worker->probes, &plan, score_json);

@@ -114,6 +114,8 @@ typedef struct fake_pool {
     size_t workers;    /* jobs held at once; results come back in random order when there are more than one */
     size_t fail_every; /* recipes whose hash is a multiple of this fail; 0: none; 1: all */
     size_t nan_every;  /* likewise, entropy and all else not finite */
+    size_t race_every; /* likewise, stopped after the first rung, when they race; what is estimated of them tells the
+                          race's text, so that two runs with the same hash had the same races */
     size_t kill_after; /* results after which the process is killed; 0: never */
     size_t stop_after; /* results after which *STOP is set */
     volatile int *stop;
@@ -152,13 +154,15 @@ static inline clade_recipe *fake_recipe(const char *json, size_t length)
 }
 
 static inline void fake_score(const fake_pool *self, const clade_family *family, clade_split split, bool broken,
-                              clade_text *json)
+                              const clade_stopped *stopped, clade_text *json)
 {
     clade_task_score tasks[2];
-    uint8_t bits[2][64] = {{0}};
+    uint8_t bits[2][64] = {{0}}, all[64];
+    memset(all, 0xff, sizeof all);
     const clade_score_plan plan = split == CLADE_HOLDOUT ? clade_experiment_holdout_plan(self->experiment)
                                                          : clade_experiment_search_plan(self->experiment);
-    clade_score score = {.tasks = tasks, .n_tasks = 2, .images = 2 * FAKE_ITEMS, .worst_task = 1.0};
+    clade_score score = {
+        .tasks = tasks, .n_tasks = 2, .images = 2 * FAKE_ITEMS - stopped->left, .worst_task = 1.0, .stopped = *stopped};
     for (size_t t = 0; t < 2; t++) {
         const double x =
             fake_nearness(self->child, clade_family_parent(family, t)) * (split == CLADE_HOLDOUT ? 0.9 : 1.0);
@@ -171,7 +175,15 @@ static inline void fake_score(const fake_pool *self, const clade_family *family,
         tasks[t] = (clade_task_score){.clean = metrics, .robustness = x * x, .entropy = 1.0 - x, .correct = bits[t]};
         for (size_t k = 0; k < plan.n_corruptions; k++)
             tasks[t].corrupted[k] = metrics;
+        tasks[t].n_clean = FAKE_ITEMS;
         tasks[t].n_correct = FAKE_ITEMS * (1 + plan.n_corruptions);
+        tasks[t].seen = stopped->reason == CLADE_NOT_STOPPED ? NULL : all;
+        bits[t][0] = (uint8_t)(256.0 * x); /* some that differ from child to child */
+        /* On holdout the first items are right, as many as the accuracy says, clean and under every corruption. */
+        for (size_t i = 0; split == CLADE_HOLDOUT && i < FAKE_ITEMS * (1 + plan.n_corruptions); i++) {
+            const bool right = (double)(i % FAKE_ITEMS) + 0.5 < x * FAKE_ITEMS;
+            bits[t][i / 8] = (uint8_t)((bits[t][i / 8] & ~(1 << (i % 8))) | right << (i % 8));
+        }
         score.clean.items += FAKE_ITEMS;
         score.clean.accuracy += metrics.accuracy / 2.0;
         score.robustness += (1.0 - fabs(x - 0.8)) / 2.0;
@@ -205,7 +217,16 @@ static inline void fake_evaluate(fake_pool *self, const clade_pool_job *job, cla
         clade_family_open(self->experiment->base, (const char *const *)self->experiment->parent_paths, 2, &family));
     assert_ok(clade_child_new(family, &(clade_child_options){.widen = true}, &self->child));
     assert_ok(clade_child_make(self->child, recipe));
-    fake_score(self, family, job->split, fake_chance(job, self->nan_every, 2), &result->bytes);
+    clade_stopped stopped = {0};
+    if (job->race_length > 0 && fake_chance(job, self->race_every, 3)) {
+        const uint64_t race = clade_xxh64(clade_pool_job_of(job).race, job->race_length, 0);
+        stopped = (clade_stopped){.reason = CLADE_OUTRACED,
+                                  .rung = 1,
+                                  .left = FAKE_ITEMS,
+                                  .accuracy = (double)(race % 1000) / 1000.0, /* which might be the best of all */
+                                  .robustness = (double)(race / 1000 % 1000) / 1000.0};
+    }
+    fake_score(self, family, job->split, fake_chance(job, self->nan_every, 2), &stopped, &result->bytes);
     clade_child_free(self->child);
     clade_family_close(family);
     clade_recipe_free(recipe);

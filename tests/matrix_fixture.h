@@ -18,7 +18,7 @@ typedef struct merge {
     clade_tensor gram_tensors[T_MOST];
     const clade_tensor *statistics[T_MOST];
     double site[CLADE_MAX_PARAMETERS], parent[T_MOST * CLADE_MAX_PARAMETERS];
-    float state[MOST], out[MOST];
+    float state[T_MOST * MOST], out[MOST];
 } merge;
 
 /* A (rows, columns) matrix on a base of zeros, with the method's defaults. */

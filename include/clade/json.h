@@ -62,6 +62,9 @@ bool clade_json_bool(const clade_json_at *at, clade_problems *problems, bool *ou
 bool clade_json_is(const clade_json_at *at, clade_problems *problems, clade_json_kind kind);
 /* Problem for every key of the object that is not in KNOWN, with "did you mean". */
 void clade_json_only(const clade_json_at *at, clade_problems *problems, const char *const *known, size_t count);
+/* COUNT bits (LSB first) as clade_json_put_bits writes them, into *OUT: owned, ceil(COUNT / 8) bytes, NULL where the
+ * string has another length, which is checked before anything is allocated. False only without memory. */
+bool clade_json_bits(const clade_json_at *at, size_t count, clade_problems *problems, uint8_t **out);
 /* "FILE: PLACE: MESSAGE" as a problem, for checks of the caller's own. */
 void clade_json_problem(const clade_json_at *at, clade_problems *problems, const char *format, ...) CLADE_PRINTF(3, 4);
 /* The node's subtree appended to TEXT, compact, numbers as they stand in the source (for copying what is passed on). */
@@ -88,6 +91,8 @@ void clade_json_put_integer(clade_json_writer *writer, const char *key, int64_t 
 void clade_json_put_u64(clade_json_writer *writer, const char *key, uint64_t value); /* above 2^53: as a string */
 void clade_json_put_bool(clade_json_writer *writer, const char *key, bool value);
 void clade_json_put_null(clade_json_writer *writer, const char *key);
+/* COUNT bits, LSB first, as a string of hex digits, two a byte; those beyond COUNT must be 0. */
+void clade_json_put_bits(clade_json_writer *writer, const char *key, const uint8_t *bits, size_t count);
 /* VALUE is already JSON, inserted as it is. */
 void clade_json_put_raw(clade_json_writer *writer, const char *key, const char *value);
 

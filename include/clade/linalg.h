@@ -42,6 +42,16 @@ size_t clade_cholesky(size_t n, double *a);
 /* X (m, n) with X A = B, given L of A; B (m, n) is overwritten by X. */
 void clade_cholesky_solve(size_t n, const double *l, size_t m, double *b);
 
+/* Eigenvalues and vectors of a symmetric A (n, n), A = Vt diag(values) V with the rows of V orthonormal:
+ *
+ *   a       (n, n) finite, n >= 1; only its lower triangle is read; becomes V: row i belongs to values[i]
+ *   values  (n), in ascending order
+ *   work    clade_symmetric_eigen_bytes(n), 8-byte aligned
+ *
+ * The sign of a row is LAPACK's. CLADE_EEVAL: too large for LAPACK (n above about 32,000), or no convergence. */
+size_t clade_symmetric_eigen_bytes(size_t n);
+clade_status clade_symmetric_eigen(size_t n, double *a, double *values, void *work) CLADE_CHECK_RESULT;
+
 /* What the BLAS says of itself ("OpenBLAS 0.3.21 ... Zen"), its core type, and its thread count; borrowed constants. */
 const char *clade_blas_config(void);
 const char *clade_blas_core(void);

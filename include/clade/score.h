@@ -12,7 +12,7 @@
 #include "clade/probes.h"
 #include "clade/text.h"
 
-enum { CLADE_MAX_CORRUPTIONS = 16 };
+enum { CLADE_MAX_CORRUPTIONS = 16, CLADE_MAX_RUNGS = 8 };
 
 /* What is scored. */
 typedef struct clade_score_plan {
@@ -36,14 +36,36 @@ typedef struct clade_task_score {
     clade_metrics corrupted[CLADE_MAX_CORRUPTIONS]; /* per corruption; items may be 0 */
     double robustness;                              /* mean over corruptions (with items) of accuracy */
     double entropy;                                 /* of the unlabelled items, nats */
+    size_t unlabelled;                              /* how many of them were scored */
+    double confidence, confidence_variance;         /* theirs, as in clade_metrics; NAN where none */
     uint8_t *correct; /* bits, LSB first: clean items, then corrupted ones (corruption by corruption when not
                          rotating; item by item when rotating); owned */
     size_t n_correct; /* bits */
+    size_t n_clean;   /* of them are of clean items */
+    uint8_t *seen;    /* (n_correct) bits: the items that were scored, when a race ended the child; those left out are 0
+                         in CORRECT; NULL: all were; owned */
 } clade_task_score;
+
+/* Why a child was not scored to its end. */
+typedef enum clade_stop_reason {
+    CLADE_NOT_STOPPED,
+    CLADE_OUTRACED,
+    CLADE_AT_CHANCE,
+    CLADE_SAMPLED, /* it was to be scored on a batch of the items only; accuracy and robustness are those on the batch */
+    CLADE_STOP_REASONS
+} clade_stop_reason;
+
+typedef struct clade_stopped {
+    clade_stop_reason reason;    /* CLADE_NOT_STOPPED: every item was scored, and the rest means nothing */
+    size_t rung;                 /* the rung it was stopped after; the first is 1 */
+    size_t left;                 /* images not forwarded */
+    double accuracy, robustness; /* estimates of what all items would have given; NAN where there is none */
+} clade_stopped;
 
 typedef struct clade_score {
     clade_task_score *tasks; /* (n_tasks), owned */
     size_t n_tasks;
+    clade_stopped stopped; /* all else is of the items that were scored */
     /* Means over the tasks that have a value; NAN when none has: */
     clade_metrics clean;                              /* items is the sum */
     double corrupted_accuracy[CLADE_MAX_CORRUPTIONS]; /* per corruption; NAN where none */
@@ -69,6 +91,36 @@ clade_status clade_scorer_run(clade_scorer *scorer, const clade_provider *provid
                               clade_score *score) CLADE_CHECK_RESULT;
 void clade_score_fini(clade_score *score);
 
+/* A score in rungs, so that a child can be stopped before all was paid for: rung r scores the first ceil(shares[r] n)
+ * of the n clean items of every task and likewise of its corrupted ones (an item with its corruption, or with all of
+ * them); the unlabelled items, which no race looks at, come after the last rung. */
+typedef struct clade_rungs {
+    size_t items; /* above 0: no rungs, but the first so many clean items of every task, and so many corrupted ones; it
+                     ends there, with CLADE_SAMPLED */
+    const double *shares; /* (n_shares), ascending, above 0 and below 1 */
+    size_t n_shares;
+    const size_t *const
+        *order; /* (n_tasks): a permutation of the clade_scorer_labelled items of each; NULL: as they come */
+    /* Called after every rung with the score of what was seen so far; true: stop, and then *STOPPED has the reason and
+     * the estimates. */
+    bool (*stop)(void *context, const clade_score *seen, clade_stopped *stopped);
+    void *context;
+} clade_rungs;
+
+/* Laws: not stopped, it is the score of clade_scorer_run, bit for bit; stopped, every bit of `correct` that was seen is
+ * that score's. Bits stay in their natural places whatever the order. */
+clade_status clade_scorer_run_rungs(clade_scorer *scorer, const clade_provider *provider, const clade_rungs *rungs,
+                                    clade_score *score) CLADE_CHECK_RESULT;
+/* Labelled items of TASK that are scored, clean or corrupted or both. */
+size_t clade_scorer_labelled(const clade_scorer *scorer, size_t task);
+/* Correctness bits of all tasks together. */
+size_t clade_scorer_bits(const clade_scorer *scorer);
+
+/* The correctness bits of all tasks of SCORE, one task after the other, LSB first, into BITS, zeroed, of
+ * ceil(clade_score_bits / 8) bytes. */
+size_t clade_score_bits(const clade_score *score);
+void clade_score_join_bits(const clade_score *score, uint8_t *bits);
+
 /* JSON of a score, all numbers exact (what workers send and the ledger keeps), and back. NAN is null. The layout is at
  * the head of src/score/score_json.c. Law: printing what was parsed gives the same text. CLADE_EINPUT for a text that
  * is not of these probes and this plan. */
@@ -82,13 +134,16 @@ clade_status clade_score_parse(const char *json, size_t length, const clade_prob
 typedef struct clade_objective {
     const char *name, *title, *unit;
     bool maximise;
+    bool unlabelled;    /* it looks at unlabelled items */
+    const char *signal; /* the objective to be told to a search in its place, smoother in the weights; NULL: itself */
     const char *help;
     /* RETENTION_REFERENCE (n_tasks): clean accuracy of each task's own fine-tune on the same items, or NULL when
      * unknown. */
     double (*value)(const clade_score *score, const double *retention_reference);
 } clade_objective;
 
-/* accuracy, robustness, entropy, worst_task, calibration, retention (DESIGN.md 8): NAN where it cannot be computed. */
+/* accuracy, robustness, entropy, worst_task, calibration, retention (DESIGN.md 8), loss, corrupted_loss, accuracy_ppi:
+ * NAN where it cannot be computed. */
 const clade_objective *const *clade_objectives(size_t *count);
 const clade_objective *clade_objective_find(const char *name);
 

@@ -74,11 +74,12 @@ static void pick_two(size_t x, size_t count, clade_rng *rng, size_t *a, size_t *
     while (*b == *a);
 }
 
-/* False when the step changes nothing (A and B are copies of each other). */
-static bool propose_step(const clade_search_problem *problem, const clade_population *population, size_t x,
-                         uint64_t child, clade_proposal *proposal)
+bool clade_propose_differential(const clade_search_problem *problem, const clade_population *population, size_t x,
+                                uint64_t child, clade_proposal *proposal)
 {
     size_t a, b;
+    if (population->count < DIFFERENTIAL_POPULATION)
+        return false;
     clade_rng rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_DONORS);
     pick_two(x, population->count, &rng, &a, &b);
     rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_VARIATION);
@@ -99,7 +100,6 @@ void clade_propose_mixed(const clade_search_problem *problem, const clade_popula
 {
     clade_rng rng = clade_child_rng(problem->seed, child, proposal->variant, CLADE_DRAW_OPERATOR);
     const bool step = clade_rng_below(&rng, DIFFERENTIAL_SHARE) == 0;
-    if (!step || population->count < DIFFERENTIAL_POPULATION ||
-        !propose_step(problem, population, mother, child, proposal))
+    if (!step || !clade_propose_differential(problem, population, mother, child, proposal))
         clade_propose_bred(problem, population, mother, father, child, proposal);
 }

@@ -54,8 +54,11 @@ static void destroy(void *state)
     clade_free(s);
 }
 
-static clade_status allocate(nsga2 *s)
+static clade_status allocate(void *state)
 {
+    nsga2 *s = state;
+    s->N = (size_t)s->problem.parameters[POPULATION];
+    s->start = clade_start_count(&s->problem, s->N);
     const size_t brood = (size_t)s->start, all = s->N + brood;
     CLADE_TRY(clade_population_init(&s->P, &s->problem, s->N));
     CLADE_TRY(clade_population_init(&s->Q, &s->problem, brood));
@@ -70,26 +73,13 @@ static clade_status allocate(nsga2 *s)
 
 static clade_status create(const clade_search_problem *problem, void **state)
 {
-    nsga2 *s = clade_calloc(1, sizeof *s);
-    if (!s)
-        return clade_fail_memory(sizeof *s, "NSGA-II");
-    s->problem = *problem;
-    s->N = (size_t)problem->parameters[POPULATION];
-    s->start = clade_start_count(problem, s->N);
-    const clade_status status = allocate(s);
-    if (status != CLADE_OK) {
-        destroy(s);
-        return status;
-    }
-    *state = s;
-    return CLADE_OK;
+    return clade_state_new(problem, sizeof(nsga2), allocate, destroy, state);
 }
 
-/* Generation 0 is [0, start); generation g >= 1 is [start + (g - 1) N, start + g N). */
 static uint64_t needs(const void *state, uint64_t child)
 {
     const nsga2 *s = state;
-    return child < s->start ? 0 : s->start + (child - s->start) / s->N * s->N;
+    return clade_generation_begin(s->start, s->N, child);
 }
 
 /* The crowded-comparison operator (section III.B): true when survivor I is better than survivor J. */
@@ -137,11 +127,7 @@ static int compare_standings(const void *left, const void *right)
 static clade_status survive(nsga2 *s)
 {
     const size_t m = s->problem.n_objectives;
-    s->R.count = 0;
-    for (size_t i = 0; i < s->P.count; i++)
-        clade_population_set(&s->R, s->R.count, &s->P, i);
-    for (size_t i = 0; i < s->Q.count; i++)
-        clade_population_set(&s->R, s->R.count, &s->Q, i);
+    clade_population_join(&s->R, &s->P, &s->Q);
     CLADE_TRY(clade_pareto_ranks(s->R.objectives, s->R.count, m, s->rank));
     CLADE_TRY(clade_crowding(s->R.objectives, s->R.count, m, s->rank, s->crowding));
     for (size_t i = 0; i < s->R.count; i++)
@@ -157,11 +143,9 @@ static clade_status survive(nsga2 *s)
 static clade_status tell(void *state, const clade_told *told)
 {
     nsga2 *s = state;
-    if (told->objectives)
+    if (clade_population_takes(told))
         clade_population_add(&s->Q, told);
-    const uint64_t count = told->child + 1;
-    const bool last = count >= s->start && (count - s->start) % s->N == 0;
-    return last ? survive(s) : CLADE_OK;
+    return clade_generation_ends(s->start, s->N, told->child) ? survive(s) : CLADE_OK;
 }
 
 const clade_algorithm clade_algorithm_nsga2 = {

@@ -37,6 +37,11 @@ static void put(clade_population *population, size_t to, uint64_t child, const d
         population->count++;
 }
 
+bool clade_population_takes(const clade_told *told)
+{
+    return told->objectives && told->complete;
+}
+
 void clade_population_add(clade_population *population, const clade_told *told)
 {
     put(population, population->count, told->child, told->genome, told->objectives);
@@ -60,6 +65,15 @@ void clade_population_remove(clade_population *population, size_t index)
     population->count--;
 }
 
+void clade_population_join(clade_population *population, const clade_population *a, const clade_population *b)
+{
+    population->count = 0;
+    for (size_t i = 0; i < a->count; i++)
+        clade_population_set(population, population->count, a, i);
+    for (size_t i = 0; i < b->count; i++)
+        clade_population_set(population, population->count, b, i);
+}
+
 const double *clade_population_genome(const clade_population *population, size_t index)
 {
     return population->genomes + index * population->n_genes;
@@ -68,4 +82,36 @@ const double *clade_population_genome(const clade_population *population, size_t
 const double *clade_population_objectives(const clade_population *population, size_t index)
 {
     return population->objectives + index * population->n_objectives;
+}
+
+clade_status clade_state_new(const clade_search_problem *problem, size_t bytes, clade_status (*allocate)(void *state),
+                             void (*destroy)(void *state), void **state)
+{
+    clade_search_problem *fresh = clade_calloc(1, bytes);
+    if (!fresh)
+        return clade_fail_memory(bytes, "the state of an algorithm");
+    *fresh = *problem;
+    const clade_status status = allocate ? allocate(fresh) : CLADE_OK;
+    if (status == CLADE_OK)
+        *state = fresh;
+    else
+        destroy(fresh);
+    return status;
+}
+
+uint64_t clade_needs_nothing(const void *state, uint64_t child)
+{
+    (void)state;
+    (void)child;
+    return 0;
+}
+
+uint64_t clade_generation_begin(uint64_t start, size_t size, uint64_t child)
+{
+    return child < start ? 0 : start + (child - start) / size * size;
+}
+
+bool clade_generation_ends(uint64_t start, size_t size, uint64_t child)
+{
+    return clade_generation_begin(start, size, child + 1) == child + 1;
 }

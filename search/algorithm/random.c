@@ -6,19 +6,7 @@
 
 static clade_status create(const clade_search_problem *problem, void **state)
 {
-    clade_search_problem *copy = clade_malloc(sizeof *copy);
-    if (!copy)
-        return clade_fail_memory(sizeof *copy, "random search");
-    *copy = *problem;
-    *state = copy;
-    return CLADE_OK;
-}
-
-static uint64_t needs(const void *state, uint64_t child)
-{
-    (void)state;
-    (void)child;
-    return 0;
+    return clade_state_new(problem, sizeof(clade_search_problem), NULL, clade_free, state);
 }
 
 static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
@@ -45,7 +33,7 @@ const clade_algorithm clade_algorithm_random = {
     .steady = true,
     .create = create,
     .destroy = clade_free,
-    .needs = needs,
+    .needs = clade_needs_nothing,
     .ask = ask,
     .tell = tell,
 };

@@ -4,13 +4,15 @@
  * No barrier anywhere, so it suits evaluations of uneven length: a child is bred from whatever is committed by the
  * contract of the order. Objectives are scaled to [0, 1] by ideal and nadir of the current population before volumes
  * are compared; with the reference at 1 + 10 in these units the ends of the front stay. Parents: binary tournaments by
- * dominance, as in pymoo (the paper draws them uniformly); one child of five is a differential step (breeding.h). Of
- * equal contributions the older goes, so that a plateau can be crossed. */
+ * dominance, as in pymoo (the paper draws them uniformly); a child of theirs comes by one of several operators, each as
+ * often as it pays (operators.h). Of equal contributions the older goes, so that a plateau can be crossed. */
 #include <string.h>
 
 #include "clade/alloc.h"
 #include "search/algorithm/breeding.h"
 #include "search/algorithm/descriptors.h"
+#include "search/algorithm/gain.h"
+#include "search/algorithm/operators.h"
 #include "search/pareto.h"
 
 enum { POPULATION, N_PARAMETERS };
@@ -31,6 +33,8 @@ typedef struct sms_emoa {
     size_t *front;        /* (mu + 1) scratch: indices of the worst front */
     double *scaled;       /* (mu + 1, n_objectives) scratch */
     double *contribution; /* (mu + 1) scratch */
+    clade_operators *operators;
+    clade_gain gain; /* what pays them */
 } sms_emoa;
 
 static void destroy(void *state)
@@ -43,11 +47,16 @@ static void destroy(void *state)
     clade_free(s->front);
     clade_free(s->scaled);
     clade_free(s->contribution);
+    clade_operators_free(s->operators);
+    clade_gain_fini(&s->gain);
     clade_free(s);
 }
 
-static clade_status allocate(sms_emoa *s)
+static clade_status allocate(void *state)
 {
+    sms_emoa *s = state;
+    s->mu = (size_t)s->problem.parameters[POPULATION];
+    s->start = clade_start_count(&s->problem, s->mu);
     const size_t all = s->mu + 1;
     CLADE_TRY(clade_population_init(&s->P, &s->problem, all));
     s->rank = clade_calloc(all, sizeof *s->rank);
@@ -56,31 +65,13 @@ static clade_status allocate(sms_emoa *s)
     s->contribution = clade_calloc(all, sizeof *s->contribution);
     if (!s->rank || !s->front || !s->scaled || !s->contribution)
         return clade_fail_memory(all * s->problem.n_objectives * sizeof *s->scaled, "SMS-EMOA");
-    return CLADE_OK;
+    s->gain.n_objectives = s->problem.n_objectives;
+    return clade_operators_new(&s->problem, &s->operators);
 }
 
 static clade_status create(const clade_search_problem *problem, void **state)
 {
-    sms_emoa *s = clade_calloc(1, sizeof *s);
-    if (!s)
-        return clade_fail_memory(sizeof *s, "SMS-EMOA");
-    s->problem = *problem;
-    s->mu = (size_t)problem->parameters[POPULATION];
-    s->start = clade_start_count(problem, s->mu);
-    const clade_status status = allocate(s);
-    if (status != CLADE_OK) {
-        destroy(s);
-        return status;
-    }
-    *state = s;
-    return CLADE_OK;
-}
-
-static uint64_t needs(const void *state, uint64_t child)
-{
-    (void)state;
-    (void)child;
-    return 0;
+    return clade_state_new(problem, sizeof(sms_emoa), allocate, destroy, state);
 }
 
 static size_t tournament(const sms_emoa *s, clade_rng *rng)
@@ -104,7 +95,7 @@ static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
     size_t father = tournament(s, &rng);
     if (father == mother)
         father = (mother + 1 + (size_t)clade_rng_below(&rng, s->P.count - 1)) % s->P.count;
-    clade_propose_mixed(&s->problem, &s->P, mother, father, child, proposal);
+    clade_operators_propose(s->operators, &s->P, mother, father, child, proposal);
     return CLADE_OK;
 }
 
@@ -153,8 +144,12 @@ static clade_status reduce(sms_emoa *s)
 static clade_status tell(void *state, const clade_told *told)
 {
     sms_emoa *s = state;
-    if (!told->objectives)
+    if (!clade_population_takes(told))
         return CLADE_OK;
+    double gain = 0;
+    if (told->complete)
+        CLADE_TRY(clade_gain_add(&s->gain, told->objectives, &gain));
+    clade_operators_reward(s->operators, told->child, gain);
     clade_population_add(&s->P, told);
     return s->P.count > s->mu ? reduce(s) : CLADE_OK;
 }
@@ -169,7 +164,7 @@ const clade_algorithm clade_algorithm_sms_emoa = {
     .steady = true,
     .create = create,
     .destroy = destroy,
-    .needs = needs,
+    .needs = clade_needs_nothing,
     .ask = ask,
     .tell = tell,
 };

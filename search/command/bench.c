@@ -16,7 +16,7 @@ static clade_status unknown_bench(const char *name)
     return clade_unknown_word("bench", name, names, count < 64 ? count : 64);
 }
 
-static clade_status run_benches(const char *name, bool json)
+static clade_status run_benches(const char *name, const clade_bench_options *options)
 {
     size_t count;
     const clade_bench *benches = clade_benches(&count);
@@ -25,9 +25,9 @@ static clade_status run_benches(const char *name, bool json)
         if (name != NULL && strcmp(name, benches[i].name) != 0)
             continue;
         found = true;
-        if (!json)
+        if (!options->json)
             printf("== %s: %s\n", benches[i].name, benches[i].help);
-        CLADE_TRY(benches[i].run(json));
+        CLADE_TRY(benches[i].run(options));
     }
     return found ? CLADE_OK : unknown_bench(name);
 }
@@ -44,21 +44,28 @@ static clade_status list_benches(void)
 
 static clade_status run(int argc, char **argv)
 {
-    bool json = false, list = false;
+    bool list = false;
+    clade_bench_options bench = {0};
     const clade_option options[] = {
-        {"--json", NULL, CLADE_OPTION_FLAG, &json, "print one JSON object a bench"},
+        {"--json", NULL, CLADE_OPTION_FLAG, &bench.json, "print one JSON object a bench"},
         {"--list", NULL, CLADE_OPTION_FLAG, &list, "only say which benches there are"},
+        {"--algorithm", "NAME", CLADE_OPTION_STRING, &bench.algorithm, "search: only this algorithm"},
+        {"--problem", "NAME", CLADE_OPTION_STRING, &bench.problem, "search: only this problem"},
+        {"--seeds", "N", CLADE_OPTION_COUNT, &bench.seeds, "search: runs of each (small budgets 15, large 3)"},
+        {"--golden", "FOLDER", CLADE_OPTION_STRING, &bench.golden,
+         "search: published results to compare with (../shared/golden/optimisers)"},
     };
     clade_arguments arguments;
-    CLADE_TRY(clade_parse_arguments(&clade_command_bench, argc, argv, options, 2, 0, 1, &arguments));
+    CLADE_TRY(clade_parse_arguments(&clade_command_bench, argc, argv, options, sizeof options / sizeof *options, 0, 1,
+                                    &arguments));
     if (arguments.help)
         return CLADE_OK;
-    return list ? list_benches() : run_benches(arguments.count > 0 ? arguments.items[0] : NULL, json);
+    return list ? list_benches() : run_benches(arguments.count > 0 ? arguments.items[0] : NULL, &bench);
 }
 
 const clade_command clade_command_bench = {
     .name = "bench",
-    .synopsis = "[NAME] [--list] [--json]",
+    .synopsis = "[NAME] [options]",
     .summary = "measure each part against the machine's own floor (all of them, or the one named)",
     .run = run,
 };

@@ -5,26 +5,37 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "clade/status.h"
 
+typedef struct clade_bench_options {
+    bool json;
+    /* of bench search; NULL and 0 are all and the usual */
+    const char *algorithm, *problem; /* only this one */
+    uint64_t seeds;
+    const char *golden; /* the folder with the results of published tools, to be printed beside */
+} clade_bench_options;
+
 typedef struct clade_bench {
     const char *name;
-    const char *help;               /* one line */
-    clade_status (*run)(bool json); /* prints its table, or one JSON object, to stdout */
+    const char *help; /* one line */
+    /* prints its table, or one JSON object, to stdout */
+    clade_status (*run)(const clade_bench_options *options);
 } clade_bench;
 
 /* Every bench, in the order `clade bench` runs them. */
 const clade_bench *clade_benches(size_t *count);
 
 /* Forward passes with random weights on one thread: images/s, GFLOP/s and the share of the BLAS's own sgemm rate. */
-clade_status clade_bench_forward(bool json) CLADE_CHECK_RESULT;
+clade_status clade_bench_forward(const clade_bench_options *options) CLADE_CHECK_RESULT;
 
 /* Every merge method on tensors larger than the caches against memcpy, and what a worker saves from child to child. */
-clade_status clade_bench_merge(bool json) CLADE_CHECK_RESULT;
+clade_status clade_bench_merge(const clade_bench_options *options) CLADE_CHECK_RESULT;
 
-/* Search algorithms on closed-form problems: hypervolume after budgets of evaluations, microseconds a child. */
-clade_status clade_bench_search(bool json) CLADE_CHECK_RESULT;
+/* Search algorithms on closed-form problems: hypervolume after budgets of evaluations, microseconds a child, against
+ * published tools. */
+clade_status clade_bench_search(const clade_bench_options *options) CLADE_CHECK_RESULT;
 
 /* Seconds on a clock that never goes back. */
 double clade_bench_now(void);

@@ -262,7 +262,7 @@ static void print_table(const bench_result *results, double sgemm, clade_text *t
     clade_text_append(text, "GFLOP/s and share count what is done: the last block computes the class token alone.\n");
 }
 
-clade_status clade_bench_forward(bool json)
+clade_status clade_bench_forward(const clade_bench_options *options)
 {
     bench_result results[N_ROWS];
     double sgemm = 0.0;
@@ -273,7 +273,7 @@ clade_status clade_bench_forward(bool json)
         CLADE_TRY(measure_sgemm(&sgemm));
     }
     clade_text text = {0};
-    if (json)
+    if (options->json)
         print_json(results, sgemm, &text);
     else
         print_table(results, sgemm, &text);

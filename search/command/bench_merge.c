@@ -358,8 +358,9 @@ static clade_status bench_in_folder(bench *self)
     return status;
 }
 
-clade_status clade_bench_merge(bool json)
+clade_status clade_bench_merge(const clade_bench_options *options)
 {
+    const bool json = options->json;
     clade_text text = {0};
     clade_json_writer writer = clade_json_writer_to(&text, true);
     bench self = {.writer = json ? &writer : NULL};

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "clade/alloc.h"
-#include "clade/score.h"
+#include "clade/prediction_powered.h"
 #include "search/command/command.h"
+
+static const double PPI_ALPHA = 0.05;
 
 /* What is open while a checkpoint is scored. */
 typedef struct evaluation {
@@ -17,6 +19,7 @@ typedef struct evaluation {
     clade_scorer *scorer;
     clade_score_plan plan;
     clade_split split;
+    bool ppi; /* the unlabelled items too, for the accuracy from both */
     clade_score score;
 } evaluation;
 
@@ -59,9 +62,9 @@ static clade_status make_plan(evaluation *e, const clade_option_strings *corrupt
         .labelled_split = e->split,
         .labelled = items,
         .corrupted = items,
-        .unlabelled = items,
+        .unlabelled = e->ppi ? 0 : items,
         .with_corrupted = corruptions->count > 0,
-        .with_unlabelled = e->split == CLADE_UNLABELLED,
+        .with_unlabelled = e->split == CLADE_UNLABELLED || e->ppi,
         .seed = seed,
         .memory = (size_t)8 << 30,
     };
@@ -69,6 +72,8 @@ static clade_status make_plan(evaluation *e, const clade_option_strings *corrupt
         CLADE_TRY(add_corruption(&e->plan, corruptions->items[i]));
     if (e->split == CLADE_UNLABELLED && corruptions->count > 0)
         return clade_fail(CLADE_EUSAGE, "clade eval: --corruption needs labels; --split unlabelled has none");
+    if (e->split == CLADE_UNLABELLED && e->ppi)
+        return clade_fail(CLADE_EUSAGE, "clade eval: --ppi needs labels; --split unlabelled has none");
     return CLADE_OK;
 }
 
@@ -107,6 +112,7 @@ static clade_metrics mean_of(const clade_metrics *metrics, size_t count)
         mean.nll += metrics[i].nll / (double)count;
         mean.ece += metrics[i].ece / (double)count;
         mean.brier += metrics[i].brier / (double)count;
+        mean.loss += metrics[i].loss / (double)count;
     }
     return mean;
 }
@@ -122,7 +128,8 @@ static clade_metrics task_metrics(const evaluation *e, size_t task)
                                .entropy = score->entropy,
                                .nll = NAN,
                                .ece = NAN,
-                               .brier = NAN};
+                               .brier = NAN,
+                               .loss = NAN};
     }
     return e->plan.n_corruptions == 0 ? score->clean : mean_of(score->corrupted, e->plan.n_corruptions);
 }
@@ -141,6 +148,7 @@ static clade_metrics mean_metrics(const evaluation *e, size_t corruption)
         mean.nll += m.nll / n;
         mean.ece += m.ece / n;
         mean.brier += m.brier / n;
+        mean.loss += m.loss / n;
     }
     return mean;
 }
@@ -153,11 +161,36 @@ static void put_metrics(clade_json_writer *writer, const clade_metrics *metrics)
     clade_json_put_number(writer, "nll", metrics->nll);
     clade_json_put_number(writer, "ece", metrics->ece);
     clade_json_put_number(writer, "brier", metrics->brier);
+    clade_json_put_number(writer, "loss", metrics->loss);
+}
+
+static void put_ppi(clade_json_writer *writer, const clade_ppi *ppi)
+{
+    clade_json_begin_object(writer, "accuracy_ppi");
+    clade_json_put_number(writer, "estimate", ppi->theta);
+    clade_json_put_number(writer, "low", ppi->low);
+    clade_json_put_number(writer, "high", ppi->high);
+    clade_json_put_number(writer, "lambda", ppi->lambda);
+    clade_json_put_number(writer, "variance_saved", ppi->saved);
+    clade_json_end_object(writer);
+}
+
+/* Of one task, or (TASK out of range) of their mean. */
+static clade_ppi ppi_of(const evaluation *e, size_t task)
+{
+    if (task >= e->score.n_tasks)
+        return clade_ppi_of_score(&e->score, PPI_ALPHA);
+    const clade_ppi_sample sample = clade_ppi_of_task(&e->score.tasks[task]);
+    return clade_ppi_mean(&sample, NAN, PPI_ALPHA);
 }
 
 static void put_block(clade_json_writer *writer, const evaluation *e, const clade_metrics *metrics, size_t task)
 {
     put_metrics(writer, metrics);
+    if (e->ppi) {
+        const clade_ppi ppi = ppi_of(e, task);
+        put_ppi(writer, &ppi);
+    }
     if (e->plan.n_corruptions == 0)
         return;
     const bool is_mean = task == e->score.n_tasks;
@@ -217,6 +250,23 @@ static void people_row(clade_text *text, const char *name, const clade_metrics *
     clade_text_append(text, "\n");
 }
 
+/* Clean accuracy from labelled and unlabelled items together. */
+static void people_ppi(const evaluation *e, clade_text *text)
+{
+    clade_text_append(text, "\n%-24s  %8s  %18s  %8s  %8s\n", "with unlabelled items", "acc %", "95 % interval",
+                      "lambda", "saved %");
+    for (size_t t = 0; t <= e->score.n_tasks; t++) {
+        const clade_ppi ppi = ppi_of(e, t);
+        clade_text_append(text, "%-24s", t < e->score.n_tasks ? e->probes->tasks[t].name : "mean");
+        append_number(text, 2, 100.0 * ppi.theta);
+        append_number(text, 2, 100.0 * ppi.low);
+        append_number(text, 2, 100.0 * ppi.high);
+        append_number(text, 3, ppi.lambda);
+        append_number(text, 1, 100.0 * ppi.saved);
+        clade_text_append(text, "\n");
+    }
+}
+
 static void print_people(const evaluation *e, clade_text *text)
 {
     clade_text_append(text, "%-24s  %8s  %8s  %8s  %8s  %8s\n", "task", "acc %", "entropy", "nll", "ece", "brier");
@@ -234,6 +284,8 @@ static void print_people(const evaluation *e, clade_text *text)
     }
     if (e->plan.n_corruptions > 0)
         people_row(text, "mean clean", &e->score.clean);
+    if (e->ppi)
+        people_ppi(e, text);
 }
 
 static clade_status print(const evaluation *e, bool json)
@@ -248,13 +300,15 @@ static clade_status run(int argc, char **argv)
     const char *probes = NULL, *split = "holdout";
     clade_option_strings corruptions = {0};
     uint64_t items = 0, seed = 0;
-    bool json = false;
+    bool json = false, ppi = false;
     const clade_option options[] = {
         {"--probes", "FILE", CLADE_OPTION_STRING, &probes, "probes.json"},
         {"--split", "NAME", CLADE_OPTION_STRING, &split, "search, unlabelled or holdout (default)"},
         {"--corruption", "NAME:SEV", CLADE_OPTION_STRINGS, &corruptions, "also score this corruption; may be repeated"},
         {"--items", "N", CLADE_OPTION_COUNT, &items, "only the first N items of each task"},
         {"--seed", "N", CLADE_OPTION_COUNT, &seed, "seed of the corruptions' draws (0, as in a search)"},
+        {"--ppi", NULL, CLADE_OPTION_FLAG, &ppi,
+         "also forward the unlabelled items: the clean accuracy from both, with its interval (PPI++)"},
         {"--json", NULL, CLADE_OPTION_FLAG, &json, "print JSON"},
     };
     clade_arguments arguments;
@@ -265,7 +319,7 @@ static clade_status run(int argc, char **argv)
     if (probes == NULL)
         return clade_fail(CLADE_EUSAGE, "clade eval: --probes FILE is missing\nusage: clade eval %s",
                           clade_command_eval.synopsis);
-    evaluation e = {0};
+    evaluation e = {.ppi = ppi};
     if (!clade_split_parse(split, &e.split))
         return clade_fail(CLADE_EUSAGE, "clade eval: --split: found \"%s\", expected search, unlabelled or holdout",
                           split);
@@ -280,7 +334,7 @@ static clade_status run(int argc, char **argv)
 
 const clade_command clade_command_eval = {
     .name = "eval",
-    .synopsis = "MODEL_DIR --probes PROBES.json [--split S] [--corruption NAME:SEVERITY]... [--json]",
+    .synopsis = "MODEL_DIR --probes PROBES.json [--split S] [--corruption NAME:SEVERITY]... [--ppi] [--json]",
     .summary =
         "accuracy, entropy, NLL, ECE and Brier of a checkpoint, per task and in the mean; with --corruption the\n"
         "metrics are those under the corruptions (their mean), and the clean ones stand beside them",

@@ -26,7 +26,7 @@ static const struct format {
 } formats[] = {
     {"text", write_text}, {"csv", write_csv}, {"json", clade_front_write_json}, {"svg", clade_front_write_svg}};
 
-static clade_status show(const char *folder, clade_split split, const struct format *format)
+static clade_status show(const char *folder, clade_split split, const char *against, const struct format *format)
 {
     clade_front front = {0};
     clade_ledger *ledger = NULL;
@@ -34,6 +34,8 @@ static clade_status show(const char *folder, clade_split split, const struct for
     clade_status status = clade_run_ledger(folder, &ledger);
     if (status == CLADE_OK)
         status = clade_front_read(folder, split, &front);
+    if (status == CLADE_OK)
+        status = clade_front_intervals(&front, against);
     if (status == CLADE_OK)
         status = format->write(&front, ledger, &text);
     clade_ledger_close(ledger);
@@ -43,13 +45,16 @@ static clade_status show(const char *folder, clade_split split, const struct for
 
 static clade_status run(int argc, char **argv)
 {
-    const char *format = "text", *split = "search";
+    const char *format = "text", *split = "search", *against = NULL;
     bool json = false;
     const clade_option options[] = {
         {"--format", "NAME", CLADE_OPTION_STRING, &format, "csv, json, svg or text (default)"},
         {"--json", NULL, CLADE_OPTION_FLAG, &json, "the same as --format json"},
         {"--split", "NAME", CLADE_OPTION_STRING, &split,
          "search (default), or holdout: only those members that are non-dominated on holdout too"},
+        {"--against", "NAME", CLADE_OPTION_STRING, &against,
+         "what the paired differences on holdout are to: base, average, \"parent NAME\", \"child N\" of the front; "
+         "default: the best hand-made first individual"},
     };
     clade_arguments arguments;
     clade_split which;
@@ -61,13 +66,13 @@ static clade_status run(int argc, char **argv)
         return clade_fail(CLADE_EUSAGE, "clade front: --split: found \"%s\", expected search or holdout", split);
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
         if (strcmp(json ? "json" : format, formats[i].name) == 0)
-            return show(arguments.items[0], which, &formats[i]);
+            return show(arguments.items[0], which, against, &formats[i]);
     return clade_fail(CLADE_EUSAGE, "clade front: --format: found \"%s\", expected csv, json, svg or text", format);
 }
 
 const clade_command clade_command_front = {
     .name = "front",
-    .synopsis = "DIR [--format csv|json|svg|text] [--split search|holdout]",
+    .synopsis = "DIR [--format csv|json|svg|text] [--split search|holdout] [--against NAME]",
     .summary = "the Pareto front of a run, one row per member, with every objective on both splits",
     .run = run,
 };

@@ -163,6 +163,10 @@ static void list_sites(clade_json_writer *writer)
         {"model", "one value for the whole model"},
         {"depth:K", "K knots at equal distances over the depth, linear between them; K >= 2"},
         {"layer", "the tensors before the stack, each block, the tensors after it"},
+        {"module", "attention, MLP, norms and the rest of each block, by the names of tensors; before, after"},
+        {"tensor", "each tensor"},
+        {"groups", "{\"groups\": {NAME: [PATTERN, ...]}}: tensors that match and are in no group before; rest"},
+        {"auto", "coarse to fine: model, depth:3, layer, module; a list of sites says other levels"},
     };
     for (size_t i = 0; i < sizeof sites / sizeof sites[0]; i++) {
         clade_json_begin_object(writer, NULL);

@@ -1,5 +1,6 @@
 /* clade status: where a run stands. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clade/alloc.h"
@@ -10,9 +11,41 @@
 typedef struct run_status {
     clade_experiment *experiment; /* owned */
     clade_ledger_counts counts;
-    clade_front front; /* owned */
-    double rate, eta;  /* eta < 0: unknown or done */
+    clade_front front;     /* owned */
+    double rate, eta;      /* eta < 0: unknown or done */
+    clade_series_row last; /* of the series */
+    bool has_series;
+    char ended[32]; /* why no more children are bred: the budget that was reached; "": they are */
 } run_status;
+
+static clade_status parse_reason(const clade_text *detail, char *reason, size_t size)
+{
+    clade_json *document = NULL;
+    clade_problems problems = {0};
+    const char *word = "";
+    CLADE_TRY(clade_json_parse(clade_text_get(detail), detail->length, "event closed", CLADE_EINPUT, &document));
+    const clade_json_at root = clade_json_root(document), at = clade_json_member(&root, "reason");
+    (void)clade_json_string(&at, &problems, &word);
+    snprintf(reason, size, "%s", word);
+    clade_json_free(document);
+    return clade_problems_end(&problems, CLADE_EINPUT);
+}
+
+/* The reason of the event that closed the budget, unless it was raised since. */
+static clade_status read_end(clade_ledger *ledger, char *reason, size_t size)
+{
+    clade_text detail = {0}, ignored = {0};
+    uint64_t closed = 0, extended = 0;
+    bool is_closed = false, is_extended = false;
+    clade_status status = clade_ledger_get_event(ledger, "budget", &ignored, &extended, &is_extended);
+    if (status == CLADE_OK)
+        status = clade_ledger_get_event(ledger, "closed", &detail, &closed, &is_closed);
+    if (status == CLADE_OK && is_closed && (!is_extended || closed > extended))
+        status = parse_reason(&detail, reason, size);
+    clade_text_free(&detail);
+    clade_text_free(&ignored);
+    return status;
+}
 
 static clade_status read_status(const char *folder, run_status *status)
 {
@@ -20,6 +53,10 @@ static clade_status read_status(const char *folder, run_status *status)
     clade_status result = clade_run_ledger(folder, &ledger);
     if (result == CLADE_OK)
         result = clade_ledger_count(ledger, &status->counts);
+    if (result == CLADE_OK)
+        result = clade_ledger_last_series(ledger, UINT64_MAX, &status->last, &status->has_series);
+    if (result == CLADE_OK)
+        result = read_end(ledger, status->ended, sizeof status->ended);
     clade_ledger_close(ledger);
     if (result == CLADE_OK)
         result = clade_run_experiment(folder, 0, &status->experiment);
@@ -35,6 +72,21 @@ static clade_status read_status(const char *folder, run_status *status)
     return CLADE_OK;
 }
 
+/* The last row of the series: when the front changed last. */
+static void put_series(clade_json_writer *writer, const run_status *status)
+{
+    clade_json_put_number(writer, "hypervolume", status->has_series ? status->last.hypervolume : (double)NAN);
+    if (!status->has_series) {
+        clade_json_put_null(writer, "front_changed");
+        return;
+    }
+    clade_json_begin_object(writer, "front_changed");
+    clade_json_put_u64(writer, "child", status->last.child);
+    clade_json_put_u64(writer, "images", status->last.images);
+    clade_json_put_number(writer, "seconds", status->last.seconds);
+    clade_json_end_object(writer);
+}
+
 static void print_json(const run_status *status, clade_text *text)
 {
     clade_json_writer writer = clade_json_writer_to(text, true);
@@ -43,13 +95,20 @@ static void print_json(const run_status *status, clade_text *text)
     clade_json_put_string(&writer, "run_hash", status->front.run_hash);
     clade_json_put_u64(&writer, "children", counts->committed);
     clade_json_put_u64(&writer, "failed", counts->failed);
+    clade_json_put_u64(&writer, "stopped", counts->stopped);
     clade_json_put_u64(&writer, "in_flight", counts->children - counts->committed);
     clade_json_begin_object(&writer, "budget");
     clade_json_put_u64(&writer, "children", status->experiment->children);
     clade_json_put_u64(&writer, "images", status->experiment->images);
     clade_json_put_number(&writer, "seconds", status->experiment->seconds);
+    clade_json_put_u64(&writer, "no_progress", status->experiment->no_progress);
     clade_json_end_object(&writer);
+    if (status->ended[0])
+        clade_json_put_string(&writer, "ended", status->ended);
+    else
+        clade_json_put_null(&writer, "ended");
     clade_json_put_u64(&writer, "images", counts->images);
+    clade_json_put_u64(&writer, "images_saved", counts->images_saved);
     clade_json_put_number(&writer, "seconds", counts->wall_seconds);
     clade_json_put_number(&writer, "children_per_second", status->rate);
     clade_json_put_number(&writer, "eta_seconds", status->eta < 0.0 ? NAN : status->eta);
@@ -58,6 +117,7 @@ static void print_json(const run_status *status, clade_text *text)
         clade_json_put_u64(&writer, "best", status->front.members[status->front.best].child);
     else
         clade_json_put_null(&writer, "best");
+    put_series(&writer, status);
     clade_json_end_object(&writer);
     clade_text_append(text, "\n");
 }
@@ -68,9 +128,14 @@ static void print_people(const run_status *status, clade_text *text)
     clade_text_append(text, "children  %llu committed", (unsigned long long)counts->committed);
     if (status->experiment->children > 0)
         clade_text_append(text, " of %llu", (unsigned long long)status->experiment->children);
-    clade_text_append(text, ", %llu failed, %llu in flight\n", (unsigned long long)counts->failed,
-                      (unsigned long long)(counts->children - counts->committed));
-    clade_text_append(text, "images    %llu\n", (unsigned long long)counts->images);
+    clade_text_append(text, ", %llu failed", (unsigned long long)counts->failed);
+    if (counts->stopped > 0)
+        clade_text_append(text, ", %llu stopped early", (unsigned long long)counts->stopped);
+    clade_text_append(text, ", %llu in flight\n", (unsigned long long)(counts->children - counts->committed));
+    clade_text_append(text, "images    %llu", (unsigned long long)counts->images);
+    if (counts->stopped > 0)
+        clade_text_append(text, ", %llu saved by stopping", (unsigned long long)counts->images_saved);
+    clade_text_append(text, "\n");
     clade_text_append(text, "time      %.1f s, %.2f children/s", counts->wall_seconds, status->rate);
     if (status->eta >= 0.0)
         clade_text_append(text, ", %.0f s to go", status->eta);
@@ -80,6 +145,11 @@ static void print_people(const run_status *status, clade_text *text)
         clade_text_append(text, "; best (%s): child %llu, %s", status->experiment->best,
                           (unsigned long long)best->child, best->method);
     }
+    if (status->has_series)
+        clade_text_append(text, "\nprogress  hypervolume %.6f since child %llu", status->last.hypervolume,
+                          (unsigned long long)status->last.child);
+    if (status->ended[0])
+        clade_text_append(text, "\nended     by its budget: %s", status->ended);
     clade_text_append(text, "\nrun_hash  %s\n", status->front.run_hash);
 }
 

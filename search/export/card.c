@@ -7,6 +7,7 @@
 #include "clade/files.h"
 #include "clade/version.h"
 #include "search/export/card_parts.h"
+#include "search/export/front_formats.h"
 
 static const char RECIPE_FILE[] = "clade_recipe.json"; /* beside the card of clade merge */
 
@@ -55,6 +56,11 @@ static void append_scores(clade_text *text, const clade_front *front, const clad
     for (size_t i = 0; i < count; i++)
         clade_text_append(text, "- **%s** (%s, %s is better): %s\n", objectives[i]->name, objectives[i]->unit,
                           objectives[i]->maximise ? "higher" : "lower", objectives[i]->help);
+    clade_text_append(text, "\n");
+    if (member->holdout.n_tasks == 0)
+        return;
+    clade_text_append(text, "### How sure that is\n\n");
+    clade_front_write_certainty(front, (size_t)(member - front->members), text);
     clade_text_append(text, "\n");
 }
 

@@ -5,7 +5,7 @@
 #include "search/engine.h"
 
 /* Card of MEMBER of FRONT, whose recipe is RECIPE: YAML front matter for the hub, scores on both splits beside those of
- * base, average and parents, where the weights come from, the recipe as JSON and, where it can, as mergekit's YAML, and
+ * base, average, parents and the best hand-made merge, with their intervals (after clade_front_intervals), where the weights come from, the recipe as JSON and, where it can, as mergekit's YAML, and
  * how it was found. FRONT is NULL for a recipe that comes from no run: then there are no scores to show. SHOWN is RECIPE
  * with the paths that its file has: where one differs, the model was made on the way and will be gone.
  *

@@ -54,6 +54,15 @@ static void widen(point *low, point *high, double x, double y)
     high->y = fmax(high->y, y);
 }
 
+/* The interval of the objective INDEX on holdout; NAN where it has none. */
+static clade_interval interval_of(const clade_member *member, size_t index)
+{
+    for (clade_measure m = 0; m < CLADE_MEASURES; m++)
+        if (clade_measure_objective(m) == index)
+            return member->certainty[m].value;
+    return (clade_interval){NAN, NAN};
+}
+
 /* The front and its neighbourhood fill the canvas: children far below it are cut off, not squeezed in. */
 static void choose_axes(plot *p)
 {
@@ -63,6 +72,11 @@ static void choose_axes(plot *p)
         const clade_member *m = &p->front->members[i];
         widen(&p->low, &p->high, m->search_objectives[p->x], m->search_objectives[p->y]);
         widen(&p->low, &p->high, m->holdout_objectives[p->x], m->holdout_objectives[p->y]);
+        if (i == p->front->best) {
+            const clade_interval x = interval_of(m, p->x), y = interval_of(m, p->y);
+            widen(&p->low, &p->high, x.low, y.low);
+            widen(&p->low, &p->high, x.high, y.high);
+        }
     }
     const double dx = fmax(p->high.x - p->low.x, 0.02), dy = fmax(p->high.y - p->low.y, 0.02);
     p->low = (point){p->low.x - 0.45 * dx, p->low.y - 0.45 * dy};
@@ -123,7 +137,7 @@ static clade_status draw_children(const plot *p, clade_ledger *ledger)
         clade_child_row row = {0};
         bool found = false;
         CLADE_TRY(clade_ledger_get_commit(ledger, child, &commit, &found));
-        if (!found || commit.failed)
+        if (!found || commit.failed || commit.incomplete)
             continue;
         const point at = {commit.objectives[0], commit.objectives[1]};
         if (!inside(p, at))
@@ -135,6 +149,36 @@ static clade_status draw_children(const plot *p, clade_ledger *ledger)
         CLADE_TRY(status);
     }
     return CLADE_OK;
+}
+
+static void draw_whisker(const plot *p, point from, point to)
+{
+    if (isfinite(from.x) && isfinite(from.y) && inside(p, from) && inside(p, to))
+        clade_text_append(p->text,
+                          "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#009e73\" "
+                          "stroke-opacity=\".6\"/>\n",
+                          pixel_x(p, from.x), pixel_y(p, from.y), pixel_x(p, to.x), pixel_y(p, to.y));
+}
+
+/* A ring; with a dot inside when no other member dominates it; the best with its intervals. */
+static void draw_holdout(const plot *p, const clade_member *m, bool best)
+{
+    const point at = {m->holdout_objectives[p->x], m->holdout_objectives[p->y]};
+    if (!isfinite(at.x) || !isfinite(at.y))
+        return;
+    const clade_interval x = interval_of(m, p->x), y = interval_of(m, p->y);
+    if (best) {
+        draw_whisker(p, (point){x.low, at.y}, (point){x.high, at.y});
+        draw_whisker(p, (point){at.x, y.low}, (point){at.x, y.high});
+    }
+    clade_text_append(p->text,
+                      "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"none\" stroke=\"#009e73\" stroke-width=\"2\">"
+                      "<title>child %llu on holdout%s</title></circle>\n",
+                      pixel_x(p, at.x), pixel_y(p, at.y), best ? 7 : 4, (unsigned long long)m->child,
+                      m->on_holdout_front ? ", non-dominated" : "");
+    if (m->on_holdout_front)
+        clade_text_append(p->text, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"1.8\" fill=\"#009e73\"/>\n", pixel_x(p, at.x),
+                          pixel_y(p, at.y));
 }
 
 /* Members are sorted by the first objective, best first, so consecutive ones are neighbours on the staircase. */
@@ -151,18 +195,13 @@ static void draw_front(const plot *p)
     clade_text_append(p->text, "\"/>\n");
     for (size_t i = 0; i < p->front->n_members; i++) {
         const clade_member *m = &p->front->members[i];
-        const double *s = m->search_objectives, *h = m->holdout_objectives;
+        const double *values = m->search_objectives;
         clade_text_append(
             p->text,
             "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"#0072b2\"><title>child %llu, %s</title></circle>\n",
-            pixel_x(p, s[p->x]), pixel_y(p, s[p->y]), i == p->front->best ? 7 : 4, (unsigned long long)m->child,
-            m->method);
-        if (isfinite(h[p->x]) && isfinite(h[p->y]))
-            clade_text_append(
-                p->text,
-                "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"none\" stroke=\"#009e73\" stroke-width=\"2\">"
-                "<title>child %llu on holdout</title></circle>\n",
-                pixel_x(p, h[p->x]), pixel_y(p, h[p->y]), i == p->front->best ? 7 : 4, (unsigned long long)m->child);
+            pixel_x(p, values[p->x]), pixel_y(p, values[p->y]), i == p->front->best ? 7 : 4,
+            (unsigned long long)m->child, m->method);
+        draw_holdout(p, m, i == p->front->best);
     }
 }
 
@@ -172,7 +211,7 @@ static void draw_legend(const plot *p)
         p->text,
         "<g font-size=\"12\" fill=\"#333\"><circle cx=\"%d\" cy=\"22\" r=\"4\" fill=\"#0072b2\"/><text x=\"%d\" "
         "y=\"26\">front, search split</text><circle cx=\"%d\" cy=\"22\" r=\"4\" fill=\"none\" stroke=\"#009e73\" "
-        "stroke-width=\"2\"/><text x=\"%d\" y=\"26\">the same members on holdout</text><circle cx=\"%d\" "
+        "stroke-width=\"2\"/><text x=\"%d\" y=\"26\">on holdout (dot: non-dominated)</text><circle cx=\"%d\" "
         "cy=\"22\" r=\"2\" fill=\"#9aa7b3\"/><text x=\"%d\" y=\"26\">other children</text><path d=\"M%d 17l5 5l-5 "
         "5l-5 -5z\" fill=\"#d55e00\"/><text x=\"%d\" y=\"26\">hand-made</text></g>\n",
         LEFT, LEFT + 10, LEFT + 150, LEFT + 160, LEFT + 372, LEFT + 380, LEFT + 492, LEFT + 502);

@@ -34,18 +34,20 @@ static void append_values(clade_text *text, const clade_front *front, const doub
 
 void clade_front_write_text(const clade_front *front, clade_text *text)
 {
-    clade_text_append(text, "  child  method          ");
+    clade_text_append(text, "   child  method          ");
     append_names(text, front, "search");
     append_names(text, front, "holdout");
     clade_text_append(text, "\n");
     for (size_t i = 0; i < front->n_members; i++) {
         const clade_member *member = &front->members[i];
-        clade_text_append(text, "%c %5llu  %-16s", i == front->best ? '*' : ' ', (unsigned long long)member->child,
-                          member->method);
+        clade_text_append(text, "%c%c %5llu  %-16s", i == front->best ? '*' : ' ', member->on_holdout_front ? 'o' : ' ',
+                          (unsigned long long)member->child, member->method);
         append_values(text, front, member->search_objectives);
         append_values(text, front, member->holdout_objectives);
         clade_text_append(text, "\n");
     }
-    clade_text_append(text, "%zu members; * is the best by the rule \"%s\"; run_hash %.16s\n", front->n_members,
-                      front->experiment->best, front->run_hash);
+    clade_text_append(text,
+                      "%zu members; * is the best by the rule \"%s\", o is non-dominated on holdout, too; run_hash "
+                      "%.16s\n",
+                      front->n_members, front->experiment->best, front->run_hash);
 }

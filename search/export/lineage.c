@@ -86,6 +86,8 @@ static void put_ancestor(clade_json_writer *writer, const clade_ancestor *ancest
     for (size_t i = 0; i < experiment->n_objectives && !ancestor->commit.failed; i++)
         clade_json_put_number(writer, experiment->objectives[i]->name, ancestor->commit.objectives[i]);
     clade_json_end_object(writer);
+    if (ancestor->commit.incomplete)
+        clade_json_put_bool(writer, "estimated", true);
     clade_json_put_raw(writer, "recipe", clade_text_get(&ancestor->row.recipe));
     clade_json_end_object(writer);
 }
@@ -111,7 +113,8 @@ static void append_objectives(clade_text *text, const clade_ancestor *ancestor, 
     if (ancestor->commit.failed)
         clade_text_append(text, "%snot scored", before);
     for (size_t i = 0; i < experiment->n_objectives && !ancestor->commit.failed; i++)
-        clade_text_append(text, "%s%s %.4f", before, experiment->objectives[i]->name, ancestor->commit.objectives[i]);
+        clade_text_append(text, "%s%s %s%.4f", before, experiment->objectives[i]->name,
+                          ancestor->commit.incomplete ? "~" : "", ancestor->commit.objectives[i]);
 }
 
 clade_status clade_lineage_write_dot(const clade_lineage *lineage, const clade_experiment *experiment, clade_text *text)

@@ -21,7 +21,7 @@ clade_status clade_lineage_read(clade_ledger *ledger, uint64_t child, clade_line
 void clade_lineage_fini(clade_lineage *lineage);
 
 /* {"child": N, "lineage": [{"child", "method", "operator", "parents", "recipe_hash", "objectives", "recipe"}]},
- * ancestors first. */
+ * ancestors first. A child that a race stopped has "estimated": true besides (and "~" before its numbers in text). */
 clade_status clade_lineage_write_json(const clade_lineage *lineage, const clade_experiment *experiment,
                                       clade_text *text) CLADE_CHECK_RESULT;
 /* A Graphviz digraph, arrows from parent to child. */

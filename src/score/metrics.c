@@ -14,7 +14,7 @@
 
 typedef struct row_stats {
     size_t predicted; /* argmax, lowest index on ties */
-    double confidence, entropy, nll, brier;
+    double confidence, entropy, nll, brier, loss;
 } row_stats;
 
 /* The sums of one ECE bin. */
@@ -22,6 +22,21 @@ typedef struct bin {
     size_t correct;
     double confidence;
 } bin;
+
+/* Means, sums of squares and products about them, updated item by item (Welford 1962): exactly 0 for equal values. */
+typedef struct moments {
+    double count, f, y, ff, fy;
+} moments;
+
+static void add_moments(moments *m, double f, double y)
+{
+    const double off = f - m->f;
+    m->count += 1.0;
+    m->f += off / m->count;
+    m->y += (y - m->y) / m->count;
+    m->ff += off * (f - m->f);
+    m->fy += off * (y - m->y);
+}
 
 static size_t argmax(const float *z, size_t classes)
 {
@@ -49,6 +64,7 @@ static row_stats stats_of_row(const float *z, size_t classes, size_t label)
     }
     row.confidence = 1.0 / sum;
     row.nll = label < classes ? max + log_sum - (double)z[label] : NAN;
+    row.loss = -log((exp(-row.nll) + CLADE_LOSS_FLOOR) / (1.0 + CLADE_LOSS_FLOOR));
     if (label == classes)
         row.brier = NAN;
     return row;
@@ -76,6 +92,7 @@ clade_status clade_metrics_of(const float *logits, size_t n, size_t classes, con
     const clade_kernels *kernels = clade_kernels_best();
     bin bins[CLADE_ECE_BINS] = {{0}};
     clade_metrics sums = {.items = n};
+    moments confidence = {0};
     size_t right = 0;
     for (size_t i = 0; i < n; i++) {
         const float *z = logits + i * classes;
@@ -88,10 +105,12 @@ clade_status clade_metrics_of(const float *logits, size_t n, size_t classes, con
         bin *b = &bins[bin_of(row.confidence)];
         b->correct += hit;
         b->confidence += row.confidence;
+        add_moments(&confidence, row.confidence, hit ? 1.0 : 0.0);
         right += hit;
         sums.entropy += row.entropy;
         sums.nll += row.nll;
         sums.brier += row.brier;
+        sums.loss += row.loss;
         if (correct)
             correct[i] = hit;
     }
@@ -101,7 +120,11 @@ clade_status clade_metrics_of(const float *logits, size_t n, size_t classes, con
                            .entropy = sums.entropy / count,
                            .nll = labels ? sums.nll / count : NAN,
                            .ece = labels ? calibration_error(bins, n) : NAN,
-                           .brier = labels ? sums.brier / count : NAN};
+                           .brier = labels ? sums.brier / count : NAN,
+                           .loss = labels ? sums.loss / count : NAN,
+                           .confidence = confidence.f,
+                           .confidence_variance = confidence.ff / count,
+                           .confidence_covariance = labels ? confidence.fy / count : NAN};
     return CLADE_OK;
 }
 

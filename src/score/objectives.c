@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "clade/score.h"
+#include "clade/prediction_powered.h"
 
 static double value_accuracy(const clade_score *score, const double *retention_reference)
 {
@@ -49,10 +49,44 @@ static double value_retention(const clade_score *score, const double *retention_
     return sum / (double)score->n_tasks;
 }
 
+static double value_loss(const clade_score *score, const double *retention_reference)
+{
+    (void)retention_reference;
+    return score->clean.loss;
+}
+
+/* Mean over tasks of the mean over corruptions, as robustness. */
+static double value_corrupted_loss(const clade_score *score, const double *retention_reference)
+{
+    (void)retention_reference;
+    double sum = 0.0;
+    size_t tasks = 0;
+    for (size_t t = 0; t < score->n_tasks; t++) {
+        double task = 0.0;
+        size_t corruptions = 0;
+        for (size_t k = 0; k < CLADE_MAX_CORRUPTIONS; k++) {
+            const double loss = score->tasks[t].corrupted[k].loss;
+            task += isnan(loss) ? 0.0 : loss;
+            corruptions += isnan(loss) ? 0u : 1u;
+        }
+        sum += corruptions > 0 ? task / (double)corruptions : 0.0;
+        tasks += corruptions > 0;
+    }
+    return tasks > 0 ? sum / (double)tasks : NAN;
+}
+
+/* The level of the interval has no part in the estimate. */
+static double value_accuracy_ppi(const clade_score *score, const double *retention_reference)
+{
+    (void)retention_reference;
+    return clade_ppi_of_score(score, 0.05).theta;
+}
+
 static const clade_objective objective_accuracy = {.name = "accuracy",
                                                    .title = "Accuracy",
                                                    .unit = "share",
                                                    .maximise = true,
+                                                   .signal = "loss",
                                                    .help = "labelled clean items, mean over tasks",
                                                    .value = value_accuracy};
 static const clade_objective objective_robustness = {
@@ -60,6 +94,7 @@ static const clade_objective objective_robustness = {
     .title = "Robustness",
     .unit = "share",
     .maximise = true,
+    .signal = "corrupted_loss",
     .help = "accuracy on labelled corrupted items, mean over corruptions and tasks",
     .value = value_robustness};
 static const clade_objective objective_entropy = {
@@ -67,6 +102,7 @@ static const clade_objective objective_entropy = {
     .title = "Entropy",
     .unit = "nats",
     .maximise = false,
+    .unlabelled = true,
     .help = "of the predictions on unlabelled items, mean over tasks (AdaMerging, arXiv 2310.02575)",
     .value = value_entropy};
 static const clade_objective objective_worst_task = {.name = "worst_task",
@@ -90,8 +126,33 @@ static const clade_objective objective_retention = {
     .help = "clean accuracy over that of the task's own fine-tune, mean over tasks",
     .value = value_retention};
 
-static const clade_objective *const registry[] = {&objective_accuracy,   &objective_robustness,  &objective_entropy,
-                                                  &objective_worst_task, &objective_calibration, &objective_retention};
+static const clade_objective objective_loss = {
+    .name = "loss",
+    .title = "Bounded log loss",
+    .unit = "nats",
+    .maximise = false,
+    .help = "-ln((p + .05) / 1.05) of the true class on labelled clean items, mean over tasks",
+    .value = value_loss};
+static const clade_objective objective_corrupted_loss = {
+    .name = "corrupted_loss",
+    .title = "Bounded log loss, corrupted",
+    .unit = "nats",
+    .maximise = false,
+    .help = "the same on labelled corrupted items, mean over corruptions and tasks",
+    .value = value_corrupted_loss};
+static const clade_objective objective_accuracy_ppi = {
+    .name = "accuracy_ppi",
+    .title = "Accuracy, labelled and unlabelled",
+    .unit = "share",
+    .maximise = true,
+    .unlabelled = true,
+    .help = "accuracy from labelled and unlabelled clean items together, mean over tasks (PPI++, arXiv 2311.01453)",
+    .value = value_accuracy_ppi};
+
+static const clade_objective *const registry[] = {
+    &objective_accuracy,   &objective_robustness,     &objective_entropy,
+    &objective_worst_task, &objective_calibration,    &objective_retention,
+    &objective_loss,       &objective_corrupted_loss, &objective_accuracy_ppi};
 
 const clade_objective *const *clade_objectives(size_t *count)
 {

@@ -1,11 +1,16 @@
 /* A score as JSON and back: what workers send and the ledger keeps.
  *
  *   {"tasks": {TASK: {"clean": METRICS, "corrupted": {CORRUPTION: METRICS},
- *                     "robustness": x, "entropy": x, "correct": HEX}},
+ *                     "robustness": x, "entropy": x, "unlabelled": n, "confidence": x,
+ *                     "confidence_variance": x, "correct": HEX}},
  *    "mean": {"clean": METRICS, "corrupted": {CORRUPTION: accuracy},
  *             "robustness": x, "entropy": x, "worst_task": x},
  *    "images": n}
- *   METRICS: {"items": n, "accuracy": x, "entropy": x, "nll": x, "ece": x, "brier": x}
+ *   of a child that was stopped, also, in each task and at the end:
+ *     "bits": n, "clean_bits": n, "seen": HEX
+ *     "stopped": {"reason": "race", "chance" or "batch", "rung": n, "left": images, "accuracy": x, "robustness": x}
+ *   METRICS: {"items": n, "accuracy": x, "entropy": x, "nll": x, "ece": x, "brier": x, "loss": x, "confidence": x,
+ *             "confidence_variance": x, "confidence_covariance": x}
  *
  * Numbers read back to the same double; NAN is null. CORRUPTION is its name, or NAME:SEVERITY where a plan has the same
  * one at several severities. HEX holds the correctness bits, two digits a byte, the lowest bit first. The means could
@@ -25,12 +30,21 @@ enum { KEY_SIZE = 64 };
 static const struct {
     const char *key;
     size_t offset;
-} metric_fields[] = {{"accuracy", offsetof(clade_metrics, accuracy)},
-                     {"entropy", offsetof(clade_metrics, entropy)},
-                     {"nll", offsetof(clade_metrics, nll)},
-                     {"ece", offsetof(clade_metrics, ece)},
-                     {"brier", offsetof(clade_metrics, brier)}};
+    bool later; /* scores of older programs are without it: NAN */
+} metric_fields[] = {{"accuracy", offsetof(clade_metrics, accuracy), false},
+                     {"entropy", offsetof(clade_metrics, entropy), false},
+                     {"nll", offsetof(clade_metrics, nll), false},
+                     {"ece", offsetof(clade_metrics, ece), false},
+                     {"brier", offsetof(clade_metrics, brier), false},
+                     {"loss", offsetof(clade_metrics, loss), true},
+                     {"confidence", offsetof(clade_metrics, confidence), true},
+                     {"confidence_variance", offsetof(clade_metrics, confidence_variance), true},
+                     {"confidence_covariance", offsetof(clade_metrics, confidence_covariance), true}};
 enum { METRIC_FIELDS = sizeof metric_fields / sizeof *metric_fields };
+
+static const char *const reasons[] = {
+    [CLADE_OUTRACED] = "race", [CLADE_AT_CHANCE] = "chance", [CLADE_SAMPLED] = "batch"};
+_Static_assert(sizeof reasons / sizeof *reasons == CLADE_STOP_REASONS, "a reason to stop has no name");
 
 /* Where metric I lies in METRICS. */
 static double *metric(clade_metrics *metrics, size_t i)
@@ -66,16 +80,6 @@ static void put_metrics(clade_json_writer *writer, const char *key, const clade_
     clade_json_end_object(writer);
 }
 
-static void put_bits(clade_json_writer *writer, const clade_task_score *task)
-{
-    clade_text hex = {0};
-    for (size_t i = 0; i < (task->n_correct + 7) / 8; i++)
-        clade_text_append(&hex, "%02x", task->correct[i]);
-    clade_json_put_string(writer, "correct", clade_text_get(&hex));
-    writer->text->failed = writer->text->failed || hex.failed;
-    clade_text_free(&hex);
-}
-
 static void put_task(clade_json_writer *writer, const char *name, const clade_task_score *task,
                      const clade_score_plan *plan)
 {
@@ -88,7 +92,26 @@ static void put_task(clade_json_writer *writer, const char *name, const clade_ta
     clade_json_end_object(writer);
     clade_json_put_number(writer, "robustness", task->robustness);
     clade_json_put_number(writer, "entropy", task->entropy);
-    put_bits(writer, task);
+    clade_json_put_u64(writer, "unlabelled", task->unlabelled);
+    clade_json_put_number(writer, "confidence", task->confidence);
+    clade_json_put_number(writer, "confidence_variance", task->confidence_variance);
+    clade_json_put_bits(writer, "correct", task->correct, task->n_correct);
+    if (task->seen) {
+        clade_json_put_u64(writer, "bits", task->n_correct);
+        clade_json_put_u64(writer, "clean_bits", task->n_clean);
+        clade_json_put_bits(writer, "seen", task->seen, task->n_correct);
+    }
+    clade_json_end_object(writer);
+}
+
+static void put_stopped(clade_json_writer *writer, const clade_stopped *stopped)
+{
+    clade_json_begin_object(writer, "stopped");
+    clade_json_put_string(writer, "reason", reasons[stopped->reason]);
+    clade_json_put_u64(writer, "rung", stopped->rung);
+    clade_json_put_u64(writer, "left", stopped->left);
+    clade_json_put_number(writer, "accuracy", stopped->accuracy);
+    clade_json_put_number(writer, "robustness", stopped->robustness);
     clade_json_end_object(writer);
 }
 
@@ -113,6 +136,8 @@ void clade_score_print(const clade_score *score, const clade_probes *probes, con
     clade_json_put_number(&writer, "worst_task", score->worst_task);
     clade_json_end_object(&writer);
     clade_json_put_u64(&writer, "images", score->images);
+    if (score->stopped.reason != CLADE_NOT_STOPPED)
+        put_stopped(&writer, &score->stopped);
     clade_json_end_object(&writer);
 }
 
@@ -149,43 +174,41 @@ static void get_metrics(const clade_json_at *object, const char *key, clade_prob
     const clade_json_at at = get_object(object, key, problems);
     for (size_t i = 0; i < METRIC_FIELDS; i++) {
         known[i + 1] = metric_fields[i].key;
-        get_number(&at, metric_fields[i].key, problems, metric(metrics, i));
+        const clade_json_at member = clade_json_member(&at, metric_fields[i].key);
+        *metric(metrics, i) = NAN;
+        if (!metric_fields[i].later || clade_json_kind_of(&member) != CLADE_JSON_ABSENT)
+            get_number(&at, metric_fields[i].key, problems, metric(metrics, i));
     }
     get_count(&at, "items", problems, &metrics->items);
     clade_json_only(&at, problems, KEYS(known));
 }
 
-static int hex_digit(char c)
+/* TASK's bits, of which SCORED items were scored: all there are, or those that a stopped child saw. */
+static bool get_all_bits(const clade_json_at *at, size_t scored, bool stopped, clade_problems *problems,
+                         clade_task_score *task)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* TASK's n_correct bits; its length says how much HEX must hold, so nothing larger than the text is allocated. */
-static bool get_bits(const clade_json_at *object, clade_problems *problems, clade_task_score *task)
-{
-    const clade_json_at at = clade_json_member(object, "correct");
-    const char *hex;
-    if (!clade_json_string(&at, problems, &hex))
-        return true;
-    const size_t digits = strlen(hex), bytes = task->n_correct / 8 + (task->n_correct % 8 != 0);
-    if (digits % 2 != 0 || digits / 2 != bytes) {
-        clade_json_problem(&at, problems, "found %zu digits, expected %zu for %zu items", digits, 2 * bytes,
-                           task->n_correct);
-        return true;
+    const clade_json_at correct_at = clade_json_member(at, "correct"), seen_at = clade_json_member(at, "seen");
+    size_t seen = 0;
+    bool beyond = false;
+    task->n_clean = task->clean.items;
+    task->n_correct = scored;
+    if (stopped) {
+        get_count(at, "bits", problems, &task->n_correct);
+        get_count(at, "clean_bits", problems, &task->n_clean);
     }
-    task->correct = clade_calloc(bytes, 1);
-    if (!task->correct)
+    if (!clade_json_bits(&correct_at, task->n_correct, problems, &task->correct))
         return false;
-    for (size_t i = 0; i < digits; i++) {
-        const int digit = hex_digit(hex[i]);
-        if (digit < 0) {
-            clade_json_problem(&at, problems, "found '%c' at %zu, expected 0-9 or a-f", hex[i], i);
-            return true;
-        }
-        task->correct[i / 2] = (uint8_t)(task->correct[i / 2] << 4 | digit);
+    if (!stopped)
+        return true;
+    if (!clade_json_bits(&seen_at, task->n_correct, problems, &task->seen))
+        return false;
+    for (size_t i = 0; task->seen && task->correct && i < task->n_correct; i++) {
+        seen += task->seen[i / 8] >> (i % 8) & 1;
+        beyond = beyond || (task->correct[i / 8] & ~task->seen[i / 8]) != 0;
     }
-    if (task->n_correct % 8 != 0 && task->correct[bytes - 1] >> (task->n_correct % 8) != 0)
-        clade_json_problem(&at, problems, "found bits set beyond item %zu, the last", task->n_correct - 1);
+    if (task->n_clean > task->n_correct || seen != scored || beyond)
+        clade_json_problem(&seen_at, problems, "found %zu items seen of %zu (%zu clean), expected the %zu scored", seen,
+                           task->n_correct, task->n_clean, scored);
     return true;
 }
 
@@ -199,27 +222,76 @@ static void check_corruptions(const clade_json_at *at, const clade_score_plan *p
     clade_json_only(at, problems, known, corruptions_of(plan));
 }
 
-static bool get_task(const clade_json_at *tasks, const char *name, const clade_score_plan *plan,
+/* Of the unlabelled items; scores of older programs are without it. */
+static void get_confidence(const clade_json_at *at, clade_problems *problems, clade_task_score *task)
+{
+    const clade_json_at count = clade_json_member(at, "unlabelled");
+    task->confidence = task->confidence_variance = NAN;
+    if (clade_json_kind_of(&count) == CLADE_JSON_ABSENT)
+        return;
+    get_count(at, "unlabelled", problems, &task->unlabelled);
+    get_number(at, "confidence", problems, &task->confidence);
+    get_number(at, "confidence_variance", problems, &task->confidence_variance);
+}
+
+static bool get_task(const clade_json_at *tasks, const char *name, const clade_score_plan *plan, bool stopped,
                      clade_problems *problems, clade_task_score *task)
 {
-    static const char *const known[] = {"clean", "corrupted", "robustness", "entropy", "correct"};
-    static const clade_metrics none = {.accuracy = NAN, .entropy = NAN, .nll = NAN, .ece = NAN, .brier = NAN};
+    static const char *const known[] = {"clean",      "corrupted",           "robustness", "entropy", "unlabelled",
+                                        "confidence", "confidence_variance", "correct",    "bits",    "clean_bits",
+                                        "seen"};
+    enum { OF_A_WHOLE_CHILD = 8 }; /* of them */
+    static const clade_metrics none = {.accuracy = NAN,
+                                       .entropy = NAN,
+                                       .nll = NAN,
+                                       .ece = NAN,
+                                       .brier = NAN,
+                                       .loss = NAN,
+                                       .confidence = NAN,
+                                       .confidence_variance = NAN,
+                                       .confidence_covariance = NAN};
     char key[KEY_SIZE];
     const clade_json_at at = get_object(tasks, name, problems);
     const clade_json_at corrupted = get_object(&at, "corrupted", problems);
-    clade_json_only(&at, problems, KEYS(known));
+    clade_json_only(&at, problems, known, stopped ? sizeof known / sizeof *known : OF_A_WHOLE_CHILD);
     check_corruptions(&corrupted, plan, problems);
     get_metrics(&at, "clean", problems, &task->clean);
-    task->n_correct = task->clean.items;
+    size_t scored = task->clean.items;
     for (size_t k = 0; k < CLADE_MAX_CORRUPTIONS; k++)
         task->corrupted[k] = none;
     for (size_t k = 0; k < corruptions_of(plan); k++) {
         get_metrics(&corrupted, corruption_key(plan, k, key), problems, &task->corrupted[k]);
-        task->n_correct += task->corrupted[k].items;
+        scored += task->corrupted[k].items;
     }
     get_number(&at, "robustness", problems, &task->robustness);
     get_number(&at, "entropy", problems, &task->entropy);
-    return get_bits(&at, problems, task);
+    get_confidence(&at, problems, task);
+    return get_all_bits(&at, scored, stopped, problems, task);
+}
+
+/* What a score says of a child that was stopped; absent: it was not. */
+static void get_stopped(const clade_json_at *root, clade_problems *problems, clade_stopped *stopped)
+{
+    static const char *const known[] = {"reason", "rung", "left", "accuracy", "robustness"};
+    const clade_json_at at = clade_json_member(root, "stopped"), reason = clade_json_member(&at, "reason"),
+                        rung = clade_json_member(&at, "rung");
+    const char *word = "";
+    int64_t number = 1;
+    if (clade_json_kind_of(&at) == CLADE_JSON_ABSENT)
+        return;
+    clade_json_only(&at, problems, KEYS(known));
+    if (clade_json_string(&reason, problems, &word)) {
+        for (size_t r = CLADE_NOT_STOPPED + 1; r < CLADE_STOP_REASONS; r++)
+            if (strcmp(word, reasons[r]) == 0)
+                stopped->reason = (clade_stop_reason)r;
+        if (stopped->reason == CLADE_NOT_STOPPED)
+            clade_json_problem(&reason, problems, "found \"%.20s\", expected \"race\" or \"chance\"", word);
+    }
+    (void)clade_json_integer(&rung, problems, 1, CLADE_MAX_RUNGS, &number);
+    stopped->rung = (size_t)number;
+    get_count(&at, "left", problems, &stopped->left);
+    get_number(&at, "accuracy", problems, &stopped->accuracy);
+    get_number(&at, "robustness", problems, &stopped->robustness);
 }
 
 static void get_means(const clade_json_at *root, const clade_score_plan *plan, clade_problems *problems,
@@ -253,7 +325,8 @@ static bool get_tasks(const clade_json_at *root, const clade_probes *probes, con
         return false;
     score->n_tasks = probes->n_tasks;
     for (size_t t = 0; t < probes->n_tasks; t++)
-        if (!get_task(&at, probes->tasks[t].name, plan, problems, &score->tasks[t]))
+        if (!get_task(&at, probes->tasks[t].name, plan, score->stopped.reason != CLADE_NOT_STOPPED, problems,
+                      &score->tasks[t]))
             return false;
     return true;
 }
@@ -261,13 +334,14 @@ static bool get_tasks(const clade_json_at *root, const clade_probes *probes, con
 clade_status clade_score_parse(const char *json, size_t length, const clade_probes *probes,
                                const clade_score_plan *plan, clade_score *score)
 {
-    static const char *const known[] = {"tasks", "mean", "images"};
+    static const char *const known[] = {"tasks", "mean", "images", "stopped"};
     clade_json *document = NULL;
     clade_problems problems = {0};
     *score = (clade_score){0};
     CLADE_TRY(clade_json_parse(json, length, "score", CLADE_EINPUT, &document));
     const clade_json_at root = clade_json_root(document);
     clade_json_only(&root, &problems, KEYS(known));
+    get_stopped(&root, &problems, &score->stopped);
     const bool enough = get_tasks(&root, probes, plan, &problems, score);
     get_means(&root, plan, &problems, score);
     get_count(&root, "images", &problems, &score->images);

@@ -1,12 +1,20 @@
-/* Scoring: one pass over the stream of images, then the metrics of every part, then the means. */
-#include <inttypes.h>
+/* Scoring: one pass over the stream of images (scorer_pass.c), then the metrics of every part, then the means; in
+ * rungs, the same after each rung for what was seen. */
 #include <math.h>
+#include <string.h>
 
 #include "clade/alloc.h"
-#include "clade/kernels.h"
 #include "score/scorer.h"
 
-static const clade_metrics no_metrics = {.accuracy = NAN, .entropy = NAN, .nll = NAN, .ece = NAN, .brier = NAN};
+static const clade_metrics no_metrics = {.accuracy = NAN,
+                                         .entropy = NAN,
+                                         .nll = NAN,
+                                         .ece = NAN,
+                                         .brier = NAN,
+                                         .loss = NAN,
+                                         .confidence = NAN,
+                                         .confidence_variance = NAN,
+                                         .confidence_covariance = NAN};
 
 /* ---- set-up ---- */
 
@@ -59,14 +67,22 @@ static clade_status reserve(clade_scorer *scorer, const clade_model *model)
         most_items = p->count > most_items ? p->count : most_items;
     }
     CLADE_TRY(clade_forward_new(model, 0, &scorer->forward));
-    const size_t pixels = clade_forward_batch(scorer->forward) * scorer->image * sizeof(float);
-    scorer->pixels = clade_malloc(pixels);
-    scorer->embeds = clade_malloc(scorer->images * scorer->embed * sizeof(float));
+    const size_t batch = clade_forward_batch(scorer->forward), embed = scorer->embed * sizeof(float);
+    scorer->pixels = clade_malloc(batch * scorer->image * sizeof(float));
+    scorer->embeds = clade_malloc(scorer->images * embed);
     scorer->logits = clade_malloc(most_logits * sizeof(float));
     scorer->correct = clade_malloc(most_items);
-    if (scorer->pixels && scorer->embeds && scorer->logits && scorer->correct)
+    scorer->queue = clade_malloc(batch * sizeof *scorer->queue);
+    scorer->queue_embeds = clade_malloc(batch * embed);
+    scorer->rank = clade_malloc(scorer->images * sizeof *scorer->rank);
+    scorer->seen = clade_malloc(scorer->images);
+    scorer->seen_embeds = clade_malloc(most_items * embed);
+    scorer->seen_labels = clade_malloc(most_items);
+    if (scorer->pixels && scorer->embeds && scorer->logits && scorer->correct && scorer->queue &&
+        scorer->queue_embeds && scorer->rank && scorer->seen && scorer->seen_embeds && scorer->seen_labels)
         return CLADE_OK;
-    return clade_fail_memory(pixels + (scorer->images * scorer->embed + most_logits) * sizeof(float) + most_items,
+    return clade_fail_memory(batch * scorer->image * sizeof(float) + (scorer->images + most_items + batch) * embed +
+                                 most_logits * sizeof(float),
                              "scoring");
 }
 
@@ -112,6 +128,12 @@ void clade_scorer_free(clade_scorer *scorer)
     clade_free(scorer->embeds);
     clade_free(scorer->logits);
     clade_free(scorer->correct);
+    clade_free(scorer->queue);
+    clade_free(scorer->queue_embeds);
+    clade_free(scorer->rank);
+    clade_free(scorer->seen);
+    clade_free(scorer->seen_embeds);
+    clade_free(scorer->seen_labels);
     clade_free(scorer);
 }
 
@@ -125,95 +147,81 @@ size_t clade_scorer_memory(const clade_scorer *scorer)
     return scorer->memory;
 }
 
-/* ---- the pass ---- */
-
-/* Item J of part P as the model's input (C, H, W): (x - mean) / std. */
-static void normalise(const clade_scorer *scorer, const part *p, size_t j, float *out)
+size_t clade_scorer_bits(const clade_scorer *scorer)
 {
-    const clade_kernels *kernels = clade_kernels_best();
-    const size_t plane = scorer->height * scorer->width;
-    for (size_t c = 0; c < scorer->channels; c++) {
-        const float scale = 1.0f / scorer->preprocess.std[c], shift = -scorer->preprocess.mean[c] * scale;
-        const size_t at = j * scorer->image + c * plane;
-        if (p->u8)
-            kernels->normalise_u8(plane, p->u8 + at, scale, shift, out + c * plane);
-        for (size_t i = 0; i < plane && p->f32; i++)
-            out[c * plane + i] = p->f32[at + i] * scale + shift;
-    }
-}
-
-/* Which item of which part the pass has reached. */
-typedef struct cursor {
-    size_t part, item;
-} cursor;
-
-static void step_over_empty(const clade_scorer *scorer, cursor *at)
-{
-    while (at->part < scorer->n_parts && at->item == scorer->parts[at->part].count)
-        *at = (cursor){.part = at->part + 1};
-}
-
-static clade_status name_item(const clade_scorer *scorer, cursor at, clade_status status)
-{
-    const part *p = &scorer->parts[at.part];
-    return clade_fail_prefix(status, "task \"%s\", batch from item %" PRIu64 " on", scorer->probes->tasks[p->task].name,
-                             p->first + at.item * p->step);
-}
-
-static clade_status forward_all(clade_scorer *scorer, const clade_provider *provider)
-{
-    const size_t batch = clade_forward_batch(scorer->forward);
-    cursor at = {0};
-    for (size_t done = 0; done < scorer->images;) {
-        const size_t n = scorer->images - done < batch ? scorer->images - done : batch;
-        step_over_empty(scorer, &at);
-        const cursor start = at;
-        for (size_t i = 0; i < n; i++, at.item++) {
-            step_over_empty(scorer, &at);
-            normalise(scorer, &scorer->parts[at.part], at.item, scorer->pixels + i * scorer->image);
-        }
-        const clade_status status = clade_forward_run(scorer->forward, provider, scorer->pixels, n,
-                                                      scorer->embeds + done * scorer->embed, NULL);
-        if (status != CLADE_OK)
-            return name_item(scorer, start, status);
-        done += n;
-    }
-    return CLADE_OK;
+    size_t bits = 0;
+    for (size_t k = 0; k < scorer->n_parts; k++)
+        bits += scorer->parts[k].kind != PART_UNLABELLED ? scorer->parts[k].count : 0;
+    return bits;
 }
 
 /* ---- metrics ---- */
 
-static void set_bits(const part *p, const uint8_t *correct, uint8_t *bits)
+/* The items of a part that were seen, close together: the part's own where all were. */
+typedef struct sample {
+    size_t count;
+    const float *embeds;   /* (count, P) */
+    const uint8_t *labels; /* (count), NULL for unlabelled items */
+} sample;
+
+static sample sample_of(const clade_scorer *scorer, const part *p)
+{
+    const uint8_t *seen = scorer->seen + p->stream;
+    const float *embeds = scorer->embeds + p->stream * scorer->embed;
+    size_t count = 0;
+    for (size_t j = 0; j < p->count; j++)
+        count += seen[j];
+    if (count == p->count)
+        return (sample){count, embeds, p->labels};
+    for (size_t j = 0, i = 0; j < p->count; j++) {
+        if (!seen[j])
+            continue;
+        memcpy(scorer->seen_embeds + i * scorer->embed, embeds + j * scorer->embed, scorer->embed * sizeof *embeds);
+        if (p->labels)
+            scorer->seen_labels[i] = p->labels[j];
+        i++;
+    }
+    return (sample){count, scorer->seen_embeds, p->labels ? scorer->seen_labels : NULL};
+}
+
+/* CORRECT (items of P that were seen) to their bits. */
+static void set_bits(const clade_scorer *scorer, const part *p, const uint8_t *correct, clade_task_score *score)
 {
     for (size_t j = 0; j < p->count; j++) {
         const size_t bit = p->bit + j * p->step;
-        bits[bit / 8] = (uint8_t)(bits[bit / 8] | correct[j] << (bit % 8));
+        if (!scorer->seen[p->stream + j])
+            continue;
+        score->correct[bit / 8] = (uint8_t)(score->correct[bit / 8] | *correct++ << (bit % 8));
+        if (score->seen)
+            score->seen[bit / 8] = (uint8_t)(score->seen[bit / 8] | 1 << (bit % 8));
     }
 }
 
 static clade_status score_part(clade_scorer *scorer, const part *p, clade_task_score *score)
 {
     const clade_task *task = &scorer->probes->tasks[p->task];
-    const float *embeds = scorer->embeds + p->stream * scorer->embed;
+    const sample items = sample_of(scorer, p);
     const char *kind = p->kind == PART_CORRUPTED ? scorer->plan.corruptions[p->corruption]->name
                        : p->kind == PART_CLEAN   ? "clean"
                                                  : "unlabelled";
     clade_metrics metrics;
-    if (p->count == 0)
+    if (items.count == 0)
         return CLADE_OK;
-    clade_status status = clade_cosine_logits(embeds, p->count, scorer->embed, task->head, task->classes,
+    clade_status status = clade_cosine_logits(items.embeds, items.count, scorer->embed, task->head, task->classes,
                                               task->logit_scale, scorer->logits);
     if (status == CLADE_OK)
-        status = clade_metrics_of(scorer->logits, p->count, task->classes,
-                                  p->kind == PART_UNLABELLED ? NULL : p->labels, scorer->correct, &metrics);
+        status = clade_metrics_of(scorer->logits, items.count, task->classes, items.labels, scorer->correct, &metrics);
     if (status != CLADE_OK)
         return clade_fail_prefix(status, "task \"%s\", %s items", task->name, kind);
     if (p->kind == PART_UNLABELLED) {
         score->entropy = metrics.entropy;
+        score->unlabelled = metrics.items;
+        score->confidence = metrics.confidence;
+        score->confidence_variance = metrics.confidence_variance;
         return CLADE_OK;
     }
     *(p->kind == PART_CLEAN ? &score->clean : &score->corrupted[p->corruption]) = metrics;
-    set_bits(p, scorer->correct, score->correct);
+    set_bits(scorer, p, scorer->correct, score);
     return CLADE_OK;
 }
 
@@ -246,7 +254,8 @@ static void score_robustness(clade_task_score *task, size_t n_corruptions)
 
 static void score_means(clade_score *score)
 {
-    mean accuracy = {0}, confusion = {0}, nll = {0}, ece = {0}, brier = {0}, robustness = {0}, entropy = {0};
+    mean accuracy = {0}, confusion = {0}, nll = {0}, ece = {0}, brier = {0}, loss = {0}, robustness = {0},
+         entropy = {0}, confidence = {0}, variance = {0}, covariance = {0};
     mean corrupted[CLADE_MAX_CORRUPTIONS] = {{0}};
     score->worst_task = NAN;
     for (size_t t = 0; t < score->n_tasks; t++) {
@@ -257,6 +266,10 @@ static void score_means(clade_score *score)
         add(&nll, task->clean.nll);
         add(&ece, task->clean.ece);
         add(&brier, task->clean.brier);
+        add(&loss, task->clean.loss);
+        add(&confidence, task->clean.confidence);
+        add(&variance, task->clean.confidence_variance);
+        add(&covariance, task->clean.confidence_covariance);
         add(&robustness, task->robustness);
         add(&entropy, task->entropy);
         for (size_t k = 0; k < CLADE_MAX_CORRUPTIONS; k++)
@@ -268,59 +281,131 @@ static void score_means(clade_score *score)
     score->clean.nll = value(nll);
     score->clean.ece = value(ece);
     score->clean.brier = value(brier);
+    score->clean.loss = value(loss);
+    score->clean.confidence = value(confidence);
+    score->clean.confidence_variance = value(variance);
+    score->clean.confidence_covariance = value(covariance);
     score->robustness = value(robustness);
     score->entropy = value(entropy);
     for (size_t k = 0; k < CLADE_MAX_CORRUPTIONS; k++)
         score->corrupted_accuracy[k] = value(corrupted[k]);
 }
 
-/* The tasks of an empty score, with room for the correctness bits of SCORER's parts. */
-static clade_status make_room(const clade_scorer *scorer, clade_score *score)
+/* The tasks of an empty score, with room for the correctness bits of SCORER's parts; for those of the items seen, too,
+ * when that is only a PART of them. */
+static clade_status make_room(const clade_scorer *scorer, bool whole, clade_score *score)
 {
     const size_t n_tasks = scorer->probes->n_tasks;
-    *score = (clade_score){.images = scorer->images};
+    *score = (clade_score){0};
     score->tasks = clade_calloc(n_tasks, sizeof *score->tasks);
     if (!score->tasks)
         return clade_fail_memory(n_tasks * sizeof *score->tasks, "a score");
     score->n_tasks = n_tasks;
-    for (size_t k = 0; k < scorer->n_parts; k++)
-        if (scorer->parts[k].kind != PART_UNLABELLED)
-            score->tasks[scorer->parts[k].task].n_correct += scorer->parts[k].count;
+    for (size_t k = 0; k < scorer->n_parts; k++) {
+        const part *p = &scorer->parts[k];
+        score->tasks[p->task].n_correct += p->kind != PART_UNLABELLED ? p->count : 0;
+        score->tasks[p->task].n_clean += p->kind == PART_CLEAN ? p->count : 0;
+    }
     for (size_t t = 0; t < n_tasks; t++) {
         clade_task_score *task = &score->tasks[t];
         const size_t bytes = (task->n_correct + 7) / 8;
         task->clean = no_metrics;
         for (size_t k = 0; k < CLADE_MAX_CORRUPTIONS; k++)
             task->corrupted[k] = no_metrics;
-        task->entropy = NAN;
+        task->entropy = task->confidence = task->confidence_variance = NAN;
         task->correct = clade_calloc(bytes, 1);
-        if (!task->correct)
+        task->seen = whole ? NULL : clade_calloc(bytes, 1);
+        if (!task->correct || (!whole && !task->seen))
             return clade_fail_memory(bytes, "a score");
     }
     return CLADE_OK;
 }
 
-clade_status clade_scorer_run(clade_scorer *scorer, const clade_provider *provider, clade_score *score)
+/* The score of what was seen. */
+static clade_status measure(clade_scorer *scorer, bool whole, clade_score *score)
 {
-    clade_status status = make_room(scorer, score);
-    if (status == CLADE_OK)
-        status = forward_all(scorer, provider);
+    clade_status status = make_room(scorer, whole, score);
     for (size_t k = 0; k < scorer->n_parts && status == CLADE_OK; k++)
         status = score_part(scorer, &scorer->parts[k], &score->tasks[scorer->parts[k].task]);
     if (status != CLADE_OK) {
         clade_score_fini(score);
         return status;
     }
+    for (size_t i = 0; i < scorer->images; i++)
+        score->images += scorer->seen[i];
     for (size_t t = 0; t < score->n_tasks; t++)
         score_robustness(&score->tasks[t], scorer->plan.n_corruptions);
     score_means(score);
     return CLADE_OK;
 }
 
+clade_status clade_scorer_run(clade_scorer *scorer, const clade_provider *provider, clade_score *score)
+{
+    static const clade_rungs none = {0};
+    return clade_scorer_run_rungs(scorer, provider, &none, score);
+}
+
+/* The first ITEMS of every task and kind, and no more. */
+static clade_status run_sample(clade_scorer *scorer, const clade_provider *provider, size_t items, clade_score *score)
+{
+    CLADE_TRY(clade_scorer_forward(scorer, provider, 0.0, items));
+    CLADE_TRY(measure(scorer, false, score));
+    score->stopped = (clade_stopped){.reason = CLADE_SAMPLED,
+                                     .rung = 1,
+                                     .left = scorer->images - score->images,
+                                     .accuracy = score->clean.accuracy,
+                                     .robustness = score->robustness};
+    return CLADE_OK;
+}
+
+clade_status clade_scorer_run_rungs(clade_scorer *scorer, const clade_provider *provider, const clade_rungs *rungs,
+                                    clade_score *score)
+{
+    *score = (clade_score){0};
+    clade_scorer_begin(scorer, rungs->order);
+    if (rungs->items > 0)
+        return run_sample(scorer, provider, rungs->items, score);
+    for (size_t r = 0; r < rungs->n_shares; r++) {
+        clade_stopped stopped = {0};
+        CLADE_TRY(clade_scorer_forward(scorer, provider, rungs->shares[r], 0));
+        CLADE_TRY(measure(scorer, false, score));
+        if (rungs->stop(rungs->context, score, &stopped)) {
+            stopped.rung = r + 1;
+            stopped.left = scorer->images - score->images;
+            score->stopped = stopped;
+            return CLADE_OK;
+        }
+        clade_score_fini(score);
+    }
+    CLADE_TRY(clade_scorer_forward(scorer, provider, 1.0, 0));
+    return measure(scorer, true, score);
+}
+
 void clade_score_fini(clade_score *score)
 {
-    for (size_t t = 0; t < score->n_tasks; t++)
+    for (size_t t = 0; t < score->n_tasks; t++) {
         clade_free(score->tasks[t].correct);
+        clade_free(score->tasks[t].seen);
+    }
     clade_free(score->tasks);
     *score = (clade_score){0};
+}
+
+/* ---- bits ---- */
+
+size_t clade_score_bits(const clade_score *score)
+{
+    size_t bits = 0;
+    for (size_t t = 0; t < score->n_tasks; t++)
+        bits += score->tasks[t].n_correct;
+    return bits;
+}
+
+void clade_score_join_bits(const clade_score *score, uint8_t *bits)
+{
+    size_t at = 0;
+    for (size_t t = 0; t < score->n_tasks; t++)
+        for (size_t i = 0; i < score->tasks[t].n_correct; i++, at++)
+            if (score->tasks[t].correct[i / 8] >> (i % 8) & 1)
+                bits[at / 8] = (uint8_t)(bits[at / 8] | 1 << (at % 8));
 }

@@ -36,9 +36,25 @@ struct clade_scorer {
     float *embeds;          /* (images, P), owned */
     float *logits;          /* (largest part, its classes), owned */
     uint8_t *correct;       /* (largest part), owned */
+    /* of the run under way */
+    size_t *queue;        /* (batch): the images being forwarded, owned */
+    float *queue_embeds;  /* (batch, P), owned */
+    uint32_t *rank;       /* (images): place in the order of its task and kind; owned */
+    uint8_t *seen;        /* (images): 1 when forwarded; owned */
+    float *seen_embeds;   /* (largest part, P): those of a part that is not seen whole, owned */
+    uint8_t *seen_labels; /* (largest part), owned */
 };
 
 /* Lay out and fill the parts of SCORER, whose probes, plan and sizes are set: counts, memory, loading, corrupting. */
 clade_status clade_scorer_load(clade_scorer *scorer) CLADE_CHECK_RESULT;
+
+/* ---- scorer_pass.c ---- */
+
+/* Begin a run: nothing is seen, and the items of every task are in the order ORDER (clade_rungs). */
+void clade_scorer_begin(clade_scorer *scorer, const size_t *const *order);
+/* Forward what the first SHARE of the labelled items has that was not seen yet; 1: everything. With ITEMS above 0: of
+ * the first ITEMS of every task and kind. */
+clade_status clade_scorer_forward(clade_scorer *scorer, const clade_provider *provider, double share,
+                                  size_t items) CLADE_CHECK_RESULT;
 
 #endif

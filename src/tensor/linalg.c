@@ -84,6 +84,38 @@ void clade_cholesky_solve(size_t n, const double *l, size_t m, double *b)
     LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, (lapack_int)m, l, (lapack_int)n, b, (lapack_int)n);
 }
 
+/* What dsyevd asks for when it makes vectors. */
+static size_t eigen_doubles(size_t n)
+{
+    return 1 + 6 * n + 2 * n * n;
+}
+
+static size_t eigen_integers(size_t n)
+{
+    return 3 + 5 * n;
+}
+
+size_t clade_symmetric_eigen_bytes(size_t n)
+{
+    return eigen_doubles(n) * sizeof(double) + eigen_integers(n) * sizeof(lapack_int);
+}
+
+/* Our lower triangle is LAPACK's upper one, and its columns are our rows. */
+clade_status clade_symmetric_eigen(size_t n, double *a, double *values, void *work)
+{
+    CLADE_TRY(clade_linalg_fits(n, n));
+    const size_t room = eigen_doubles(n);
+    if (room > INT_MAX)
+        return clade_fail(CLADE_EEVAL, "a matrix of %zu x %zu is too large for LAPACK's eigenvalues", n, n);
+    const lapack_int info =
+        LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', (lapack_int)n, a, (lapack_int)n, values, work, (lapack_int)room,
+                            (lapack_int *)((double *)work + room), (lapack_int)eigen_integers(n));
+    if (info == 0)
+        return CLADE_OK;
+    return clade_fail(CLADE_EEVAL, "the eigenvalues of a %zu x %zu matrix did not converge (dsyevd: %d)", n, n,
+                      (int)info);
+}
+
 const char *clade_blas_config(void)
 {
     return openblas_get_config();

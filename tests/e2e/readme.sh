@@ -41,10 +41,18 @@ cmp -s "$work/csv" "$run/front.csv" || fail "front.csv differs from clade front 
 "$CLADE" front "$run" --format json > "$work/json"; has "$work/json" '"genes"'; has "$work/json" '"holdout"'
 "$CLADE" front "$run" --format svg > "$work/svg"; has "$work/svg" '</svg>'
 "$CLADE" front "$run" --split holdout > /dev/null
+has "$work/json" '"on_holdout_front"'; has "$work/json" '"holdout_interval"'
+"$CLADE" front "$run" --json --against average > "$work/json"; has "$work/json" '"name": "average"'
+if "$CLADE" front "$run" --against averge 2> "$work/log"; then fail "an unknown name was taken"; fi
+has "$work/log" 'did you mean "average"'
+"$CLADE" report "$run" --series csv > "$work/series"; has "$work/series" '^child,images,seconds,hypervolume,front'
+"$CLADE" report "$run" --series json > "$work/series"; has "$work/series" '"hypervolume"'
+has "$work/status" '"ended": "children"'
 "$CLADE" lineage "$run" > "$work/lineage"; has "$work/lineage" '^child '
 "$CLADE" lineage "$run" 3 --format dot > "$work/dot"; has "$work/dot" 'digraph'
 "$CLADE" lineage "$run" --format json > "$work/tree"; has "$work/tree" '"recipe"'
 "$CLADE" report "$run" > "$work/report"; has "$work/report" '## Front'
+has "$work/report" '## How sure that is'; has "$work/report" '## Progress'
 has "$run/best/README.md" 'base_model:'
 for file in recipe.json lineage.json weights/config.json weights/model.safetensors; do [ -s "$run/best/$file" ] || fail "best/$file"; done
 

@@ -14,6 +14,7 @@ static clade_status write_and_read(clade_ledger *ledger)
                     child_back = {0};
     clade_evaluation_row evaluation = {.same_as = -1}, evaluation_back = {0};
     clade_commit_row commit = {.n_objectives = 2, .objectives = {0.5, 0.25}}, commit_back;
+    clade_series_row series = {.hypervolume = 0.125}, series_back;
     bool found = false;
     memset(child.recipe_hash, 'a', CLADE_SHA256_HEX - 1);
     memset(commit.hash, 'b', CLADE_SHA256_HEX - 1);
@@ -25,6 +26,10 @@ static clade_status write_and_read(clade_ledger *ledger)
         status = clade_ledger_put_evaluation(ledger, &evaluation);
     if (status == CLADE_OK)
         status = clade_ledger_put_commit(ledger, &commit);
+    if (status == CLADE_OK)
+        status = clade_ledger_put_series(ledger, &series);
+    if (status == CLADE_OK)
+        status = clade_ledger_get_series(ledger, 0, &series_back, &found);
     if (status == CLADE_OK)
         status = clade_ledger_get_child(ledger, 0, &child_back, &found);
     if (status == CLADE_OK)
@@ -65,8 +70,9 @@ static clade_status read_front(void *context)
     clade_front front;
     (void)context;
     CLADE_TRY(clade_front_read(run_path, CLADE_HOLDOUT, &front));
+    clade_status status = clade_front_intervals(&front, "average");
     clade_front_fini(&front);
-    return CLADE_OK;
+    return status;
 }
 
 static void a_front_without_memory(void **state)

@@ -31,6 +31,38 @@ static clade_status score(void *context)
     return status;
 }
 
+static bool stop_at_once(void *context, const clade_score *seen, clade_stopped *stopped)
+{
+    (void)context;
+    (void)seen;
+    *stopped = (clade_stopped){.reason = CLADE_OUTRACED};
+    return true;
+}
+
+static clade_status score_and_stop(void *context)
+{
+    static const double share = 0.4;
+    static const clade_rungs rungs = {.shares = &share, .n_shares = 1, .stop = stop_at_once};
+    job *j = context;
+    clade_scorer *scorer = NULL;
+    clade_score score = {0}, back = {0};
+    clade_text text = {0};
+    clade_status status = clade_scorer_new(j->probes, j->t->model, &j->t->preprocess, &j->plan, &scorer);
+    if (status == CLADE_OK)
+        status = clade_scorer_run_rungs(scorer, &j->t->provider, &rungs, &score);
+    if (status == CLADE_OK) {
+        clade_score_print(&score, j->probes, &j->plan, &text);
+        status = clade_text_status(&text);
+    }
+    if (status == CLADE_OK)
+        status = clade_score_parse(text.data, text.length, j->probes, &j->plan, &back);
+    clade_text_free(&text);
+    clade_score_fini(&score);
+    clade_score_fini(&back);
+    clade_scorer_free(scorer);
+    return status;
+}
+
 static clade_status print_and_parse(void *context)
 {
     job *j = context;
@@ -52,6 +84,7 @@ static void scoring(void **state)
     j.plan.labelled = j.plan.corrupted = j.plan.unlabelled = 3;
     j.probes = tiny_read_probes(j.t);
     check_every_allocation(score, &j);
+    check_every_allocation(score_and_stop, &j);
     clade_score made = {0};
     assert_ok(tiny_score(j.t, j.probes, &j.plan, &made));
     j.text = tiny_text(&made, j.probes, &j.plan);

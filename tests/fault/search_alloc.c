@@ -6,12 +6,14 @@
 #include "search/pareto.h"
 
 static family_fixture family;
+static char own_recipe[TEST_PATH + 32];
 
 static clade_status parse_experiment(void *context)
 {
     static const char text[] =
         "{\"clade\": 1, \"base\": \"b\", \"parents\": {\"fashion\": \"f\", \"digits\": \"d\"}, \"probes\": \"p.json\", "
-        "\"space\": {\"methods\": [\"ties\", \"dare_ties\"], \"range\": {\"weight\": [0, 1.5]}}}";
+        "\"space\": {\"methods\": [\"ties\", \"dare_ties\"], \"range\": {\"weight\": [0, 1.5]}, \"sites\": [\"model\", "
+        "\"layer\"], \"prior\": {\"weight\": [0.3, 0.1]}, \"sum\": 1}, \"first\": [\"a.json\", \"b.json\"]}";
     clade_experiment *experiment;
     clade_text printed = {0};
     (void)context;
@@ -28,7 +30,9 @@ static clade_status decode_first(const clade_merge_space *space)
     clade_first *first;
     clade_recipe *recipe = NULL;
     size_t count;
-    CLADE_TRY(clade_merge_space_first(space, &first, &count));
+    const char *const own[] = {own_recipe};
+    const clade_first_sources sources = {.recipe_paths = own, .n_recipes = 1};
+    CLADE_TRY(clade_merge_space_first(space, &sources, &first, &count));
     const clade_status status = clade_merge_space_decode(space, first[0].genome, &recipe);
     clade_first_free(first, count);
     if (status == CLADE_OK)
@@ -47,17 +51,54 @@ static clade_status make_space(void *context)
     return status;
 }
 
+static clade_status make_groups(void *context)
+{
+    const clade_method *methods[] = {clade_method_find("task_arithmetic")};
+    clade_merge_space_plan plan = family_plan(&family, methods, 1, "groups", "full");
+    char *early[] = {(char *)"*.layers.0.*", (char *)"*.layers.1.*"};
+    const clade_named_site groups[] = {{(char *)"early", early, 2}};
+    clade_merge_space *space;
+    (void)context;
+    plan.named_sites = groups;
+    plan.n_named_sites = 1;
+    CLADE_TRY(clade_merge_space_new(&plan, family.family, &space));
+    clade_merge_space_free(space);
+    return CLADE_OK;
+}
+
+/* A recipe that every space here can say. */
+static void write_own_recipe(void)
+{
+    const clade_method *methods[] = {clade_method_find("task_arithmetic")};
+    const clade_merge_space_plan plan = family_plan(&family, methods, 1, "model", "product");
+    const double weights[FAMILY_PARENTS] = {0.25, 0.5, 0.75};
+    clade_merge_space *space;
+    clade_recipe *recipe;
+    clade_text text = {0};
+    assert_ok(clade_merge_space_new(&plan, family.family, &space));
+    assert_ok(clade_merge_space_decode(space, weights, &recipe));
+    clade_recipe_print(recipe, false, &text);
+    snprintf(own_recipe, sizeof own_recipe, "%s/own.json", family.folder);
+    write_test_file(own_recipe, clade_text_get(&text), text.length);
+    clade_text_free(&text);
+    clade_recipe_free(recipe);
+    clade_merge_space_free(space);
+}
+
 static clade_status run_algorithm(void *context)
 {
     const clade_problem_form *form = clade_problem_form_find("dtlz2m3", 12);
-    const double population = 8;
-    double objectives[60 * 3], volume;
+    const clade_algorithm *algorithm = context;
+    double objectives[60 * 3], volume, parameters[CLADE_MAX_PARAMETERS + 1];
+    const size_t population = clade_algorithm_parameter(algorithm, "population");
     clade_space space;
+    clade_algorithm_defaults(algorithm, parameters);
+    parameters[population] = 8; /* behind the others, where there is none */
     CLADE_TRY(clade_problem_form_space(form, &space));
     const clade_search_problem problem = {
-        .space = &space, .n_objectives = 3, .seed = 1, .window = 2, .parameters = &population};
+        .space = &space, .n_objectives = 3, .seed = 1, .window = 2, .parameters = parameters};
     clade_status status =
-        clade_run_closed_form(context, &problem, clade_problem_form_evaluate, form, 60, objectives, NULL);
+        clade_run_closed_form(algorithm, &problem, clade_problem_form_evaluate, form, 60, objectives, NULL);
     if (status == CLADE_OK)
         status = clade_hypervolume(objectives, 60, 3, form->wide, &volume);
     clade_space_fini(&space);
@@ -76,6 +117,9 @@ static void spaces(void **state)
     check_every_allocation(make_space, (void *)"layer");
     check_every_allocation(make_space, (void *)"depth:2");
     check_every_allocation(make_space, (void *)"model");
+    check_every_allocation(make_space, (void *)"auto");
+    check_every_allocation(make_space, (void *)"tensor");
+    check_every_allocation(make_groups, NULL);
 }
 
 static void algorithms(void **state)
@@ -96,6 +140,7 @@ static int open_family(void **state)
     assert_ok(clade_checkpoint_hash(clade_family_base(family.family), hash));
     for (size_t p = 0; p < FAMILY_PARENTS; p++)
         assert_ok(clade_checkpoint_hash(clade_family_parent(family.family, p), hash));
+    write_own_recipe();
     return 0;
 }
 

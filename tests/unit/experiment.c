@@ -1,6 +1,8 @@
 /* experiment.json: defaults, the resolved form, and every mistake with its place. */
 #include "test.h"
 
+#include <math.h>
+
 #include "search/experiment.h"
 
 #define BASICS                                                                                                         \
@@ -39,7 +41,55 @@ static void defaults(void **state)
     assert_int_equal(e->children, 600);
     assert_int_equal(e->images, 0);
     assert_int_equal(e->window, 4);
+    assert_int_equal(e->racing.n_shares, 0);
     assert_string_equal(e->best, "knee");
+    assert_int_equal(e->no_progress, 0);
+    assert_true(isnan(e->target[0]) && isnan(e->target[1]) && isnan(e->target_hypervolume));
+    assert_int_equal(e->n_holdout_corruptions, e->n_corruptions);
+    assert_memory_equal(e->holdout_corruptions, e->corruptions, sizeof e->corruptions);
+    assert_int_equal(e->holdout_severity, 5);
+    clade_experiment_free(e);
+}
+
+/* The end scores may use corruptions that the search never saw; by default they are those of the search. */
+static void corruptions_of_the_holdout(void **state)
+{
+    (void)state;
+    clade_experiment *e;
+    assert_ok(parse("{" BASICS ", \"corruptions\": {\"names\": [\"contrast\", \"jpeg\"], \"severity\": 3}, "
+                    "\"holdout_corruptions\": {\"names\": [\"jpeg\", \"spatter\", \"brightness\"]}}",
+                    &e));
+    clade_score_plan search = clade_experiment_search_plan(e), holdout = clade_experiment_holdout_plan(e);
+    assert_int_equal(search.n_corruptions, 2);
+    assert_string_equal(search.corruptions[0]->name, "contrast");
+    assert_int_equal(holdout.n_corruptions, 3);
+    assert_string_equal(holdout.corruptions[1]->name, "spatter");
+    assert_int_equal(holdout.severities[2], 3); /* as in the search, where not said */
+    assert_true(clade_experiment_has_seen(e, clade_corruption_find("jpeg")));
+    assert_false(clade_experiment_has_seen(e, clade_corruption_find("spatter")));
+    clade_experiment_free(e);
+    assert_ok(parse("{" BASICS ", \"corruptions\": {\"names\": [\"contrast\"]}, \"holdout_corruptions\": "
+                    "{\"severity\": 2}}",
+                    &e));
+    holdout = clade_experiment_holdout_plan(e);
+    assert_int_equal(holdout.n_corruptions, 1);
+    assert_int_equal(holdout.severities[0], 2);
+    assert_int_equal(clade_experiment_search_plan(e).severities[0], 5);
+    clade_experiment_free(e);
+}
+
+static void stop_rules(void **state)
+{
+    (void)state;
+    clade_experiment *e;
+    assert_ok(parse("{" BASICS ", \"objectives\": [\"entropy\", \"accuracy\"], \"budget\": {\"children\": 100, "
+                    "\"no_progress\": 40, \"target\": {\"accuracy\": 0.66, \"hypervolume\": 0.4}}}",
+                    &e));
+    assert_int_equal(e->no_progress, 40);
+    assert_true(isnan(e->target[0]) && e->target[1] == 0.66 && e->target_hypervolume == 0.4);
+    clade_experiment_free(e);
+    assert_ok(parse("{" BASICS ", \"budget\": {\"no_progress\": 40}}", &e)); /* ends by itself */
+    assert_int_equal(e->children, 0);
     clade_experiment_free(e);
 }
 
@@ -62,15 +112,19 @@ static const char everything[] =
     "\"jpeg\"], "
     "\"severity\": 3, \"assign\": \"all\"}, \"items\": {\"labelled\": 128, \"corrupted\": 64}, \"algorithm\": "
     "{\"name\": "
-    "\"nsga2\", \"population\": 20}, \"budget\": {\"images\": 600000, \"seconds\": 1.5}, \"window\": 7, \"best\": "
+    "\"nsga2\", \"population\": 20}, \"budget\": {\"images\": 600000, \"seconds\": 1.5, \"no_progress\": 9, "
+    "\"target\": {\"entropy\": 0.1}}, \"window\": 7, \"best\": "
     "\"entropy\", "
-    "\"best_weights\": false, \"memory\": 2097152, \"cache_megabytes\": 0}";
+    "\"best_weights\": false, \"memory\": 2097152, \"cache_megabytes\": 0, \"holdout_corruptions\": {\"names\": "
+    "[\"brightness\"], \"severity\": 2}}";
 
 /* Law: the resolved form parses back to an equal experiment, printed alike. */
 static void resolved(void **state)
 {
     (void)state;
-    const char *const texts[] = {"{" BASICS "}", everything, "{" BASICS ", \"algorithm\": \"random\", \"budget\": {}}"};
+    const char *const texts[] = {"{" BASICS "}", everything, "{" BASICS ", \"algorithm\": \"random\", \"budget\": {}}",
+                                 "{" BASICS ", \"racing\": true}",
+                                 "{" BASICS ", \"racing\": {\"rungs\": [0.125, 0.3, 0.6], \"error\": 0.1}}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int pretty = 0; pretty < 2; pretty++) {
             clade_experiment *e, *again;
@@ -169,15 +223,34 @@ static const struct {
     {"{" BASICS ", \"corruptions\": {\"assign\": \"rotat\"}}", "did you mean \"rotate\""},
     {"{" BASICS ", \"items\": {\"labeled\": 5}}", "did you mean \"labelled\""},
     {"{" BASICS ", \"items\": {\"labelled\": -5}}", "items.labelled: found -5"},
-    {"{" BASICS ", \"algorithm\": \"nsga3\"}", "algorithm: unknown algorithm \"nsga3\"; did you mean \"nsga2\""},
+    {"{" BASICS ", \"algorithm\": \"sms_emao\"}",
+     "algorithm: unknown algorithm \"sms_emao\"; did you mean \"sms_emoa\""},
     {"{" BASICS ", \"algorithm\": {}}", "algorithm.name: found nothing"},
     {"{" BASICS ", \"algorithm\": {\"name\": \"nsga2\", \"population\": 3}}", "algorithm.population: found 3"},
     {"{" BASICS ", \"algorithm\": {\"name\": \"nsga2\", \"population\": 20.5}}", "algorithm.population: found 20.5"},
     {"{" BASICS ", \"algorithm\": {\"name\": \"random\", \"population\": 20}}", "unknown key \"population\""},
     {"{" BASICS ", \"algorithm\": 3}", "algorithm: found 3"},
     {"{" BASICS ", \"budget\": {\"children\": 0}}", "budget: found no limit"},
+    {"{" BASICS ", \"budget\": {\"target\": {\"accuracy\": 0.5}}}", "budget: found no limit"},
+    {"{" BASICS ", \"budget\": {\"children\": 5, \"target\": {\"acuracy\": 0.5}}}", "did you mean \"accuracy\""},
+    {"{" BASICS ", \"budget\": {\"children\": 5, \"target\": {\"entropy\": 0.5}}}", "unknown key \"entropy\""},
+    {"{" BASICS ", \"budget\": {\"children\": 5, \"target\": 0.5}}", "budget.target: found 0.5"},
+    {"{" BASICS ", \"budget\": {\"children\": 5, \"target\": {\"hypervolume\": -1}}}", "found -1"},
+    {"{" BASICS ", \"budget\": {\"no_progress\": -1}}", "budget.no_progress: found -1"},
+    {"{" BASICS ", \"holdout_corruptions\": {\"names\": []}}", "holdout_corruptions.names: found 0 names"},
+    {"{" BASICS ", \"holdout_corruptions\": {\"names\": [\"fog of war\"]}}",
+     "holdout_corruptions.names[0]: unknown corruption"},
+    {"{" BASICS ", \"holdout_corruptions\": {\"assign\": \"all\"}}", "unknown key \"assign\""},
+    {"{" BASICS ", \"holdout_corruptions\": {\"severity\": 6}}", "holdout_corruptions.severity: found 6"},
     {"{" BASICS ", \"budget\": {\"child\": 5}}", "unknown key \"child\""},
     {"{" BASICS ", \"budget\": {\"seconds\": -1}}", "budget.seconds: found -1"},
+    {"{" BASICS ", \"racing\": 1}", "racing: expected true, false or an object"},
+    {"{" BASICS ", \"racing\": true, \"objectives\": [\"accuracy\", \"entropy\"]}", "found the objective \"entropy\""},
+    {"{" BASICS ", \"racing\": {\"rung\": [0.5]}}", "unknown key \"rung\""},
+    {"{" BASICS ", \"racing\": {\"rungs\": []}}", "racing.rungs: found 0 rungs, expected 1 to 8"},
+    {"{" BASICS ", \"racing\": {\"rungs\": [0.5, 0.25]}}", "racing.rungs[1]: found 0.25, expected a share above 0.5"},
+    {"{" BASICS ", \"racing\": {\"rungs\": [0.5, 1]}}", "racing.rungs[1]: found 1, expected a share above 0.5"},
+    {"{" BASICS ", \"racing\": {\"error\": 0}}", "racing.error: found 0"},
     {"{" BASICS ", \"window\": 0}", "window: found 0, expected an integer from 1 to 4096"},
     {"{" BASICS ", \"window\": 4097}", "window: found 4097"},
     {"{" BASICS ", \"best\": \"robust\"}", "best: unknown choice \"robust\""},
@@ -187,6 +260,23 @@ static const struct {
     {"{" BASICS ", \"cache_megabytes\": 1.5}", "cache_megabytes: found 1.5"},
     {"{" BASICS ", \"cache_megabites\": 1}", "did you mean \"cache_megabytes\""},
 };
+
+static void racing(void **state)
+{
+    (void)state;
+    clade_experiment *e;
+    assert_ok(parse("{" BASICS ", \"racing\": true}", &e));
+    assert_int_equal(e->racing.n_shares, 2);
+    assert_true(e->racing.shares[0] == 0.25 && e->racing.shares[1] == 0.5 && e->racing.error == 0.05);
+    clade_experiment_free(e);
+    assert_ok(parse("{" BASICS ", \"racing\": {\"rungs\": [0.3], \"error\": 0.2}}", &e));
+    assert_int_equal(e->racing.n_shares, 1);
+    assert_true(e->racing.shares[0] == 0.3 && e->racing.error == 0.2);
+    clade_experiment_free(e);
+    assert_ok(parse("{" BASICS ", \"racing\": false, \"objectives\": [\"entropy\"]}", &e));
+    assert_int_equal(e->racing.n_shares, 0);
+    clade_experiment_free(e);
+}
 
 static void mistakes(void **state)
 {
@@ -242,10 +332,11 @@ static void read_from_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),         cmocka_unit_test(default_methods_suit),
-        cmocka_unit_test(resolved),         cmocka_unit_test(values),
-        cmocka_unit_test(mistakes),         cmocka_unit_test(all_at_once),
-        cmocka_unit_test(read_from_a_file),
+        cmocka_unit_test(defaults),    cmocka_unit_test(corruptions_of_the_holdout),
+        cmocka_unit_test(stop_rules),  cmocka_unit_test(default_methods_suit),
+        cmocka_unit_test(resolved),    cmocka_unit_test(values),
+        cmocka_unit_test(racing),      cmocka_unit_test(mistakes),
+        cmocka_unit_test(all_at_once), cmocka_unit_test(read_from_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

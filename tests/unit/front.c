@@ -3,6 +3,7 @@
 
 #include "search/export/card.h"
 #include "search/export/front.h"
+#include "search/export/front_formats.h"
 #include "search/pareto.h"
 
 static char run_path[TEST_PATH + 32];
@@ -89,9 +90,11 @@ static void references_are_scored_on_both_splits(void **state)
     clade_front front;
     finished_run("\"budget\": {\"children\": 12},", 0);
     assert_ok(clade_front_read(run_path, CLADE_SEARCH, &front));
-    assert_int_equal(front.n_references, 4);
-    for (size_t r = 0; r < 4; r++) {
-        assert_string_equal(front.references[r].name, names[r]);
+    assert_int_equal(front.n_references, 5);
+    assert_memory_equal(front.references[4].name, "first: ", 7); /* the best of the hand-made */
+    for (size_t r = 0; r < 5; r++) {
+        if (r < 4)
+            assert_string_equal(front.references[r].name, names[r]);
         assert_int_equal(front.references[r].search.n_tasks, 2);
         assert_int_equal(front.references[r].holdout.n_tasks, 2);
     }
@@ -102,6 +105,169 @@ static void references_are_scored_on_both_splits(void **state)
     const clade_member *member = &front.members[front.best];
     const double retention = (member->search.tasks[0].clean.accuracy + member->search.tasks[1].clean.accuracy) / 2.0;
     assert_true(fabs(member->search_objectives[5] - retention) < 1e-12);
+    clade_front_fini(&front);
+}
+
+/* ---- how sure that is ---- */
+
+static void marks_are_the_front_of_holdout(void **state)
+{
+    (void)state;
+    clade_front all, holdout;
+    finished_run("\"budget\": {\"children\": 40},", 9);
+    assert_ok(clade_front_read(run_path, CLADE_SEARCH, &all));
+    assert_ok(clade_front_read(run_path, CLADE_HOLDOUT, &holdout));
+    size_t marked = 0;
+    for (size_t i = 0; i < all.n_members; i++) {
+        bool is_member = false;
+        for (size_t j = 0; j < holdout.n_members; j++)
+            is_member = is_member || holdout.members[j].child == all.members[i].child;
+        assert_int_equal(all.members[i].on_holdout_front, is_member);
+        marked += is_member;
+    }
+    assert_int_equal(marked, holdout.n_members);
+    clade_front_fini(&all);
+    clade_front_fini(&holdout);
+}
+
+/* An interval of a mean lies in what the mean can be, and about its estimate: here of the answers, which the pool rounds
+ * to eighths. */
+static void check_certainty(const double *objectives, const clade_certainty *certainty)
+{
+    for (clade_measure m = 0; m < CLADE_MEASURES; m++) {
+        const clade_interval value = certainty[m].value, difference = certainty[m].difference;
+        assert_true(value.low <= value.high && difference.low <= difference.high);
+        assert_true(value.low >= 0.0 && (m == CLADE_RETENTION || value.high <= 1.0));
+        if (m == CLADE_ACCURACY)
+            assert_true(value.low <= objectives[0] + 0.0626 && objectives[0] - 0.0626 <= value.high);
+    }
+}
+
+static void intervals_are_of_the_answers(void **state)
+{
+    (void)state;
+    clade_front front, again;
+    finished_run("\"budget\": {\"children\": 30},", 0);
+    assert_ok(clade_front_read(run_path, CLADE_SEARCH, &front));
+    assert_true(isnan(front.members[0].certainty[CLADE_ACCURACY].value.low));
+    assert_ok(clade_front_intervals(&front, NULL));
+    assert_string_equal(front.against, front.references[4].name);
+    for (size_t i = 0; i < front.n_members; i++)
+        check_certainty(front.members[i].holdout_objectives, front.members[i].certainty);
+    for (size_t r = 0; r < front.n_references; r++)
+        check_certainty(front.references[r].holdout_objectives, front.references[r].certainty);
+    for (clade_measure m = 0; m < CLADE_MEASURES; m++) { /* to itself, on the same items: none */
+        const clade_interval none = front.references[4].certainty[m].difference;
+        assert_true(none.low >= 0.0 && none.high <= 0.0);
+    }
+    /* All corruptions of an item have one answer here, so there are no more items under seven of them than clean. */
+    for (size_t i = 0; i < front.n_members; i++)
+        assert_memory_equal(&front.members[i].certainty[CLADE_ACCURACY].value,
+                            &front.members[i].certainty[CLADE_ROBUSTNESS].value, sizeof(clade_interval));
+    /* Against another: the same values, other differences; read again: the same bits. */
+    assert_ok(clade_front_read(run_path, CLADE_SEARCH, &again));
+    assert_ok(clade_front_intervals(&again, "parent digits"));
+    assert_string_equal(again.against, "parent digits");
+    assert_memory_equal(&again.members[0].certainty[0].value, &front.members[0].certainty[0].value,
+                        sizeof(clade_interval));
+    assert_ok(clade_front_intervals(&again, NULL));
+    for (size_t i = 0; i < front.n_members; i++)
+        assert_memory_equal(again.members[i].certainty, front.members[i].certainty, sizeof again.members[i].certainty);
+    char name[64];
+    snprintf(name, sizeof name, "child %llu", (unsigned long long)front.members[0].child);
+    assert_ok(clade_front_intervals(&again, name));
+    assert_true(again.members[0].certainty[0].difference.high <= 0.0);
+    assert_fails(clade_front_intervals(&again, "averge"), CLADE_EUSAGE, "did you mean \"average\"");
+    clade_front_fini(&front);
+    clade_front_fini(&again);
+}
+
+/* A score of the ledger that lacks items is noticed, not resampled. */
+static void answers_must_be_of_the_plan(void **state)
+{
+    (void)state;
+    clade_front front;
+    finished_run("\"budget\": {\"children\": 12},", 0);
+    assert_ok(clade_front_read(run_path, CLADE_SEARCH, &front));
+    front.members[0].holdout.tasks[1].clean.items--;
+    assert_fails(clade_front_intervals(&front, NULL), CLADE_EINPUT, "task digits");
+    clade_front_fini(&front);
+}
+
+static void optimism_is_in_the_better_direction(void **state)
+{
+    (void)state;
+    assert_true(clade_optimism(0, 0.75, 0.5) >= 0.25 && clade_optimism(0, 0.75, 0.5) <= 0.25); /* accuracy */
+    assert_true(clade_optimism(2, 0.5, 0.75) >= 0.25 && clade_optimism(2, 0.5, 0.75) <= 0.25); /* entropy */
+    assert_true(isnan(clade_optimism(0, 0.75, NAN)));
+}
+
+/* The n-th field of a line of CSV. */
+static const char *field(const char *line, size_t n)
+{
+    for (; n > 0; n--)
+        line = strchr(line, ',') + 1;
+    return line;
+}
+
+static void everything_is_said_of_a_front(void **state)
+{
+    (void)state;
+    clade_front front;
+    clade_ledger *ledger = NULL;
+    clade_text json = {0}, csv = {0}, text = {0};
+    clade_json *document = NULL;
+    clade_problems problems = {0};
+    finished_run("\"budget\": {\"children\": 24}, \"corruptions\": {\"names\": [\"jpeg\", \"contrast\"]}, "
+                 "\"holdout_corruptions\": {\"names\": [\"jpeg\", \"brightness\"], \"severity\": 3},",
+                 0);
+    assert_ok(clade_front_read(run_path, CLADE_SEARCH, &front));
+    assert_ok(clade_front_intervals(&front, NULL));
+    assert_ok(clade_run_ledger(run_path, &ledger));
+    assert_ok(clade_front_write_json(&front, ledger, &json));
+    assert_ok(clade_front_write_csv(&front, &csv));
+    clade_front_write_certainty(&front, SIZE_MAX, &text);
+    clade_ledger_close(ledger);
+    assert_ok(clade_json_parse(clade_text_get(&json), json.length, "front", CLADE_EINPUT, &document));
+    const clade_json_at root = clade_json_root(document), members = clade_json_member(&root, "front"),
+                        member = clade_json_item(&members, 0),
+                        intervals = clade_json_member(&member, "holdout_interval"),
+                        interval = clade_json_member(&intervals, "accuracy"), high = clade_json_item(&interval, 1),
+                        against = clade_json_member(&member, "against"), name = clade_json_member(&against, "name"),
+                        robustness = clade_json_member(&against, "robustness"),
+                        difference = clade_json_member(&robustness, "difference"),
+                        corruptions = clade_json_member(&root, "holdout_corruptions"),
+                        corruption = clade_json_item(&corruptions, 1),
+                        seen = clade_json_member(&corruption, "seen_in_search");
+    double number = 0.0;
+    const char *word = "";
+    bool truth = true;
+    assert_true(clade_json_number(&high, &problems, 0.0, 1.0, &number));
+    assert_true(number >= front.members[0].certainty[0].value.high &&
+                number <= front.members[0].certainty[0].value.high);
+    assert_true(clade_json_string(&name, &problems, &word));
+    assert_string_equal(word, front.against);
+    assert_true(clade_json_number(&difference, &problems, -1.0, 1.0, &number));
+    assert_true(clade_json_bool(&seen, &problems, &truth) && !truth);
+    assert_ok(clade_problems_end(&problems, CLADE_EINPUT));
+    clade_json_free(document);
+    size_t objectives = 0;
+    (void)clade_objectives(&objectives);
+    assert_memory_equal(field(csv.data, 3 + 2 * objectives), "holdout_front,", 14); /* behind what was there before */
+    assert_memory_equal(strstr(csv.data, ",holdout_front") + 1,
+                        "holdout_front,holdout_accuracy_low,holdout_accuracy_high,", 57);
+    assert_true(*field(strchr(csv.data, '\n') + 1, 3 + 2 * objectives) ==
+                (front.members[0].on_holdout_front ? '1' : '0'));
+    assert_non_null(strstr(text.data, "| jpeg | at severity 5 |"));
+    assert_non_null(strstr(text.data, "| brightness | **never** |"));
+    char *card = fake_read_file(run_path, "best/README.md");
+    assert_non_null(strstr(card, "### How sure that is"));
+    assert_non_null(strstr(card, "| brightness | **never** |"));
+    assert_non_null(strstr(card, front.against));
+    clade_free(card);
+    clade_text_free(&json);
+    clade_text_free(&csv);
+    clade_text_free(&text);
     clade_front_fini(&front);
 }
 
@@ -187,6 +353,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(members_are_the_undominated_commits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(holdout_is_a_part_of_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(references_are_scored_on_both_splits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(marks_are_the_front_of_holdout, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(intervals_are_of_the_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(answers_must_be_of_the_plan, set_up, tear_down),
+        cmocka_unit_test(optimism_is_in_the_better_direction),
+        cmocka_unit_test_setup_teardown(everything_is_said_of_a_front, set_up, tear_down),
         cmocka_unit_test_setup_teardown(retention_can_be_searched, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_leaves_its_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_run_has_an_empty_front, set_up, tear_down),

@@ -191,11 +191,52 @@ static void test_cholesky(void **state)
     assert_int_equal(clade_cholesky(3, dead), 2);
 }
 
+/* A symmetric matrix of the given rank; above the diagonal there is rubbish, which must not be read. */
+static void check_eigen(size_t n, size_t rank)
+{
+    void *work = test_malloc(clade_symmetric_eigen_bytes(n));
+    double A[32 * 32], before[32 * 32];
+    fill_f64(x, n * rank, 8);
+    memcpy(y, x, sizeof y);
+    memset(A, 0, sizeof A);
+    multiply(false, true, n, n, rank, A);
+    memcpy(before, A, sizeof A);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++)
+            A[i * n + j] = 77;
+    assert_ok(clade_symmetric_eigen(n, A, values, work));
+    assert_orthonormal(n, n, n, 1, A);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(i == 0 || values[i] >= values[i - 1]);
+        assert_true(i + rank >= n ? values[i] > 1e-8 : fabs(values[i]) < 1e-12);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = 0;
+            for (size_t l = 0; l < n; l++)
+                sum += A[l * n + i] * values[l] * A[l * n + j];
+            assert_near(sum, before[i * n + j], 1e-12);
+        }
+    test_free(work);
+}
+
+static void test_eigen(void **state)
+{
+    (void)state;
+    check_eigen(1, 1);
+    check_eigen(2, 2);
+    check_eigen(10, 10);
+    check_eigen(30, 30);
+    check_eigen(12, 3);
+    check_eigen(6, 0); /* the zero matrix */
+    assert_fails(clade_symmetric_eigen(40000, x, values, y), CLADE_EEVAL, "40000 x 40000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gemm), cmocka_unit_test(test_one_thread), cmocka_unit_test(test_gemm_f64),
-        cmocka_unit_test(test_svd),  cmocka_unit_test(test_cholesky),
+        cmocka_unit_test(test_svd),  cmocka_unit_test(test_cholesky),   cmocka_unit_test(test_eigen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 
 #include "clade/rng.h"
 
-static const char *const names[] = {"iso_c", "iso_cts", "tsv_m", "knots", "fourier", "wudi"};
+static const char *const names[] = {"iso_c", "iso_cts", "tsv_m", "knots", "fourier", "wudi", "wudi_closed_form"};
 enum { N_NAMES = sizeof names / sizeof names[0], N_SHAPES = 10 };
 static const struct {
     size_t rank;
@@ -44,7 +44,6 @@ static void zero_deltas(void **state)
         for (size_t s = 0; s < N_SHAPES; s++)
             for (int choice = 0; choice < 2; choice++) {
                 merge one = random_merge(names[k], s);
-                set(&one, "solver", 0, choice);
                 set(&one, "inner_method", 0, choice);
                 for (size_t p = 0; p < 3; p++)
                     fill(&one, p, one.base);

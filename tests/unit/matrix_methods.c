@@ -119,19 +119,45 @@ static void wudi(void **state)
     set(&one, "steps", 0, 4000);
     set(&one, "learning_rate", 0, 0.002);
     assert_out(&one, (const double[]){1, 1}, 1e-3);
-    set(&one, "solver", 0, 1);
-    assert_out(&one, (const double[]){1, 1}, 1e-5);
     /* Task vectors of different directions do not meet: their sum is the minimum. */
     merge apart = matrix("wudi", 2, 3, 2);
     FILL(&apart, 0, 1, 0, 0, 2, 0, 0);
     FILL(&apart, 1, 0, 3, 0, 0, 0, 0);
     ASSERT_OUT(&apart, 1, 3, 0, 2, 0, 0);
-    set(&apart, "solver", 0, 1);
-    ASSERT_OUT(&apart, 1, 3, 0, 2, 0, 0);
     merge vector = matrix("wudi", 2, 1, 1); /* stays at the base */
     vector.rank = 1;
     FILL(&vector, 0, 1, 2);
     ASSERT_OUT(&vector, 0, 0);
+}
+
+/* The minimum that wudi's steps lead to; and with a ridge, for rows t_1 = (1, 0), t_2 = (1, 1): A = t_1t t_1 + t_2t t_2 / 2
+ * = (1.5 .5; .5 .5), rho = .5 of a mean eigenvalue of 1, and T_i = t_i + (t_i - t_i A) (A + .5 I)^-1. */
+static void wudi_closed_form(void **state)
+{
+    (void)state;
+    merge one = matrix("wudi_closed_form", 1, 2, 2);
+    FILL(&one, 0, 1, 0);
+    FILL(&one, 1, 1, 1);
+    set(&one, "ridge", 0, 1e-9);
+    assert_out(&one, (const double[]){1, 1}, 1e-5);
+    set(&one, "ridge", 0, 0.5);
+    const double t[2][2] = {{1, 0}, {1, 1}}, A[2][2] = {{1.5, 0.5}, {0.5, 0.5}}, det = 2 * 1 - 0.5 * 0.5;
+    const double inverse[2][2] = {{1 / det, -0.5 / det}, {-0.5 / det, 2 / det}};
+    const double weight[2] = {0.25, 2};
+    double expected[2] = {0, 0};
+    for (size_t p = 0; p < 2; p++) {
+        set(&one, "weight", p, weight[p]);
+        const double left[2] = {t[p][0] - t[p][0] * A[0][0] - t[p][1] * A[1][0],
+                                t[p][1] - t[p][0] * A[0][1] - t[p][1] * A[1][1]};
+        for (size_t j = 0; j < 2; j++)
+            expected[j] += weight[p] * (t[p][j] + left[0] * inverse[0][j] + left[1] * inverse[1][j]);
+    }
+    assert_out(&one, expected, 1e-6);
+    merge apart = matrix("wudi_closed_form", 2, 3, 2);
+    FILL(&apart, 0, 1, 0, 0, 2, 0, 0);
+    FILL(&apart, 1, 0, 3, 0, 0, 0, 0);
+    set(&apart, "ridge", 0, 1e-9);
+    assert_out(&apart, (const double[]){1, 3, 0, 2, 0, 0}, 1e-5);
 }
 
 static void regmean(void **state)
@@ -275,9 +301,11 @@ static void fourier_elections(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(iso_c),           cmocka_unit_test(tsv_m),   cmocka_unit_test(iso_cts),
-        cmocka_unit_test(knots),           cmocka_unit_test(wudi),    cmocka_unit_test(regmean),
-        cmocka_unit_test(regmean_refuses), cmocka_unit_test(fourier), cmocka_unit_test(fourier_elections),
+        cmocka_unit_test(iso_c),   cmocka_unit_test(tsv_m),
+        cmocka_unit_test(iso_cts), cmocka_unit_test(knots),
+        cmocka_unit_test(wudi),    cmocka_unit_test(wudi_closed_form),
+        cmocka_unit_test(regmean), cmocka_unit_test(regmean_refuses),
+        cmocka_unit_test(fourier), cmocka_unit_test(fourier_elections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,24 @@ static void without_labels(void **state)
     assert_ok(clade_metrics_of(logits, 1, 4, NULL, NULL, &m));
     assert_near(m.entropy, log(4.0), 1e-15);
     assert_true(isnan(m.accuracy) && isnan(m.nll) && isnan(m.ece) && isnan(m.brier));
+    assert_near(m.confidence, 0.25, 1e-15);
+    assert_near(m.confidence_variance, 0, 0);
+    assert_true(isnan(m.confidence_covariance));
+}
+
+/* Confidences 3/4, 1/2, 1/2, 3/4, the first two right: mean 5/8, products about it 1/64 in size. */
+static void confidences(void **state)
+{
+    (void)state;
+    const float z = (float)log(3.0), logits[] = {z, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, z, 0.0f};
+    const uint8_t labels[] = {0, 0, 1, 1}, sure[] = {0, 1, 1, 0};
+    clade_metrics m;
+    assert_ok(clade_metrics_of(logits, 4, 2, labels, NULL, &m));
+    assert_near(m.confidence, 0.625, 1e-7);
+    assert_near(m.confidence_variance, 1.0 / 64, 1e-7);
+    assert_near(m.confidence_covariance, 0, 1e-7);
+    assert_ok(clade_metrics_of(logits, 4, 2, sure, NULL, &m));
+    assert_near(m.confidence_covariance, 1.0 / 16, 1e-7);
 }
 
 /* Two items of one confidence share a bin whatever is right; the error is of the bin, not of the item. */
@@ -114,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(two_equal_logits), cmocka_unit_test(certain_and_wrong),
                                        cmocka_unit_test(without_labels),   cmocka_unit_test(bins_are_joint),
                                        cmocka_unit_test(one_class),        cmocka_unit_test(shifts_change_nothing),
-                                       cmocka_unit_test(not_finite),       cmocka_unit_test(cosines)};
+                                       cmocka_unit_test(not_finite),       cmocka_unit_test(cosines),
+                                       cmocka_unit_test(confidences)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,11 @@ static clade_status give_back(void *state, clade_pool *pool, unsigned millisecon
         return CLADE_OK;
     clade_pool_job *job = self->held[--self->n_held];
     result->job = job->job;
-    clade_text_append(&result->bytes, "%s %s", clade_split_name(job->split), job->recipe);
+    const clade_job asked = clade_pool_job_of(job);
+    assert_int_equal(asked.number, job->job);
+    assert_int_equal(strlen(asked.recipe), asked.recipe_length);
+    assert_int_equal(strlen(asked.race), asked.race_length);
+    clade_text_append(&result->bytes, "%s %s%s", clade_split_name(asked.split), asked.recipe, asked.race);
     clade_free(job);
     *got = true;
     return clade_text_status(&result->bytes);
@@ -48,7 +52,13 @@ static void submit(clade_pool *pool, uint64_t job, const char *text)
 {
     char copy[64];
     snprintf(copy, sizeof copy, "%s and what is not sent", text);
-    assert_ok(clade_pool_submit(pool, job, job % 2 ? CLADE_HOLDOUT : CLADE_SEARCH, copy, strlen(text)));
+    const clade_job asked = {.number = job,
+                             .split = job % 2 ? CLADE_HOLDOUT : CLADE_SEARCH,
+                             .recipe = copy,
+                             .recipe_length = strlen(text),
+                             .race = " and", /* odd numbers race */
+                             .race_length = job % 2 ? 2 : 0};
+    assert_ok(clade_pool_submit(pool, &asked));
     memset(copy, 'x', sizeof copy); /* the bytes were copied */
 }
 
@@ -84,12 +94,12 @@ static void jobs_begin_in_order(void **state)
     expect(pool, 4, "search four");
     assert_int_equal(clade_pool_pending(pool), 2);
     submit(pool, 9, "nine");
-    expect(pool, 7, "holdout seven");
+    expect(pool, 7, "holdout seven a");
     expect(pool, 2, "search ");
-    expect(pool, 9, "holdout nine");
+    expect(pool, 9, "holdout nine a");
     assert_int_equal(clade_pool_pending(pool), 0);
     submit(pool, 1, "again"); /* after it was empty */
-    expect(pool, 1, "holdout again");
+    expect(pool, 1, "holdout again a");
     clade_pool_close(pool);
     assert_int_equal(one.closed, 1);
     assert_int_equal(clade_alloc_live(), 0);
@@ -115,7 +125,8 @@ static clade_status open_and_submit(void *context)
     clade_pool *pool = NULL;
     (void)context;
     CLADE_TRY(clade_pool_new(&backend, &state, &pool));
-    clade_status status = clade_pool_submit(pool, 0, CLADE_SEARCH, "work", 4);
+    const clade_job job = {.recipe = "work", .recipe_length = 4};
+    clade_status status = clade_pool_submit(pool, &job);
     clade_pool_close(pool);
     return status;
 }

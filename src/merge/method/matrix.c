@@ -154,3 +154,14 @@ clade_status clade_matrix_polar(size_t m, size_t n, double *a, const clade_svd_r
         *total = sum;
     return CLADE_OK;
 }
+
+void clade_matrix_add_cube(size_t m, size_t n, double scale, const double *D, double *spare, double *out)
+{
+    if (m <= n) {
+        clade_gemm_f64(false, true, m, m, n, scale, D, D, 0, spare);
+        clade_gemm_f64(false, false, m, n, m, 1, spare, D, 1, out);
+    } else {
+        clade_gemm_f64(true, false, n, n, m, scale, D, D, 0, spare);
+        clade_gemm_f64(false, false, m, n, n, 1, D, spare, 1, out);
+    }
+}

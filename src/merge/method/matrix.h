@@ -55,6 +55,8 @@ clade_status clade_matrix_combine(const clade_merge_tile *tile, float *out);
 
 /* D (tile->n) = scale * tau_p, or += with ADD. */
 void clade_matrix_delta(const clade_merge_tile *tile, size_t p, double scale, bool add, double *D);
+/* OUT (m, n) += scale D Dt D of D (m, n), by the smaller of the two products. SPARE holds min(m, n)^2. */
+void clade_matrix_add_cube(size_t m, size_t n, double scale, const double *D, double *spare, double *out);
 /* D = sum_p w_p tau_p. */
 void clade_matrix_deltas(const clade_merge_tile *tile, double *D);
 /* OUT = sum_p coefficients[p] tau_p, or (1 / T) sum_p w_p tau_p with NULL; elementwise, for tensors that are no

@@ -15,7 +15,7 @@ extern const clade_method clade_method_ties_global, clade_method_breadcrumbs, cl
     clade_method_della, clade_method_della_linear;
 extern const clade_method clade_method_lora_cat, clade_method_lora_linear, clade_method_lora_hub, clade_method_lora_svd;
 extern const clade_method clade_method_iso_c, clade_method_iso_cts, clade_method_tsv_m, clade_method_knots,
-    clade_method_fourier, clade_method_wudi, clade_method_regmean;
+    clade_method_fourier, clade_method_wudi, clade_method_wudi_closed_form, clade_method_regmean;
 
 /* Elements that one step of a combine() works on: rows of doubles that stay in the first cache. */
 enum { CLADE_MERGE_BLOCK = 128 };

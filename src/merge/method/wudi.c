@@ -5,13 +5,10 @@
  *   theta = theta_0                                                                       of every other tensor
  *
  * with w_i tau_i for tau_i (the paper has w_i = 1), parents of zero delta left out. With A = sum_i tau_it tau_i /
- * |tau_i|^2 and B = sum_i tau_i tau_it tau_i / |tau_i|^2 the gradient is 2 (tau_m A - B). Two solvers:
- *
- *   adam         the paper's: from sum_i tau_i, `steps` steps of Adam (Kingma & Ba 2014, arXiv 1412.6980; beta 0.9 and
- *                0.999, epsilon 1e-8) of `learning_rate`. No element moves by much more than steps * learning_rate: it
- *                is stopped long before the minimum, and the published numbers depend on that
- *   closed_form  the minimum of the loss + rho |tau_m - sum_i tau_i|_F^2, rho = ridge times the mean eigenvalue of A,
- *                for A is often nearly singular
+ * |tau_i|^2 and B = sum_i tau_i tau_it tau_i / |tau_i|^2 the gradient is 2 (tau_m A - B). As in the paper it is followed
+ * from sum_i tau_i, by `steps` steps of Adam (Kingma & Ba 2014, arXiv 1412.6980; beta 0.9 and 0.999, epsilon 1e-8) of
+ * `learning_rate`. No element moves by much more than steps * learning_rate: it is stopped long before the minimum, and
+ * the published numbers depend on that. The minimum itself: wudi_closed_form.c.
  *
  * Other tensors stay at the base, as in the paper's script for vision models; the library that also offers the method
  * applies it to all tensors of rank 2, as here. */
@@ -20,10 +17,7 @@
 
 #include "merge/method/matrix.h"
 
-enum { WEIGHT = CLADE_MATRIX_WEIGHT, LAMBDA = CLADE_MATRIX_LAMBDA, SOLVER, STEPS, LEARNING_RATE, RIDGE, N_PARAMETERS };
-enum { ADAM, CLOSED_FORM };
-
-static const char *const solvers[] = {[ADAM] = "adam", [CLOSED_FORM] = "closed_form", NULL};
+enum { WEIGHT = CLADE_MATRIX_WEIGHT, LAMBDA = CLADE_MATRIX_LAMBDA, STEPS, LEARNING_RATE, N_PARAMETERS };
 
 /* name, kind, scope, scale; limits; default range of the gene; default value; help */
 static const clade_parameter parameters[] = {
@@ -31,19 +25,15 @@ static const clade_parameter parameters[] = {
                 "factor of the parent's task vector", NULL},
     [LAMBDA] = {"lambda", CLADE_REAL, CLADE_PER_SITE, CLADE_LINEAR_SCALE, -INFINITY, INFINITY, 0, 2, 1,
                 "factor of the merged task vector", NULL},
-    [SOLVER] = {"solver", CLADE_CHOICE, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1, ADAM, ADAM, ADAM,
-                "how the loss is minimised", solvers},
     [STEPS] = {"steps", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 1e6, 300, 300, 300, "of adam", NULL},
     [LEARNING_RATE] = {"learning_rate", CLADE_REAL, CLADE_PER_SITE, CLADE_LOG_SCALE, 0, 1, 1e-5, 1e-5, 1e-5, "of adam",
                        NULL},
-    [RIDGE] = {"ridge", CLADE_REAL, CLADE_PER_SITE, CLADE_LOG_SCALE, 1e-12, 1, 1e-6, 1e-6, 1e-6,
-               "of closed_form, relative to the mean eigenvalue", NULL},
 };
 
 typedef struct workspace {
     double *A;                  /* (n, n) */
     double *B, *tau_m;          /* (m, n) */
-    double *g, *first, *second; /* (m, n): the gradient and Adam's moments; the closed form has no second one */
+    double *g, *first, *second; /* (m, n): the gradient and Adam's moments */
 } workspace;
 
 static size_t lay_out(const clade_merge_tile *tile, void *memory, workspace *at)
@@ -55,7 +45,7 @@ static size_t lay_out(const clade_merge_tile *tile, void *memory, workspace *at)
     at->tau_m = clade_room_doubles(&room, m, n);
     at->g = clade_room_doubles(&room, m, n);
     at->first = clade_room_doubles(&room, m, n);
-    at->second = tile->site[SOLVER] == ADAM ? clade_room_doubles(&room, m, n) : NULL;
+    at->second = clade_room_doubles(&room, m, n);
     return room.used;
 }
 
@@ -63,18 +53,6 @@ static size_t scratch_bytes(const clade_merge_tile *tile)
 {
     workspace at;
     return clade_matrix_wants_room(tile) ? lay_out(tile, NULL, &at) : 0;
-}
-
-/* B += scale tau taut tau, by the smaller of the two products. SPARE (m, n). */
-static void add_cube(size_t m, size_t n, double scale, const double *tau, double *spare, double *B)
-{
-    if (m <= n) {
-        clade_gemm_f64(false, true, m, m, n, scale, tau, tau, 0, spare);
-        clade_gemm_f64(false, false, m, n, m, 1, spare, tau, 1, B);
-    } else {
-        clade_gemm_f64(true, false, n, n, m, scale, tau, tau, 0, spare);
-        clade_gemm_f64(false, false, m, n, n, 1, tau, spare, 1, B);
-    }
 }
 
 /* A, B, and tau_m = sum_i tau_i. */
@@ -93,7 +71,7 @@ static void set_up(const clade_merge_tile *tile, const workspace *at)
         if (square == 0)
             continue;
         clade_gemm_f64(true, false, n, n, m, 1 / square, tau, tau, 1, at->A);
-        add_cube(m, n, 1 / square, tau, at->first, at->B);
+        clade_matrix_add_cube(m, n, 1 / square, tau, at->first, at->B);
         for (size_t i = 0; i < tile->n; i++)
             at->tau_m[i] += tau[i];
     }
@@ -119,29 +97,6 @@ static void adam(const clade_merge_tile *tile, const workspace *at)
     }
 }
 
-/* (tau_m - sum_i tau_i) (A + rho I) = B - (sum_i tau_i) A */
-static clade_status closed_form(const clade_merge_tile *tile, const workspace *at)
-{
-    size_t m = (size_t)tile->shape[0], n = (size_t)tile->shape[1];
-    double trace = 0;
-    for (size_t j = 0; j < n; j++)
-        trace += at->A[j * n + j];
-    if (trace == 0) /* no parent differs from the base */
-        return CLADE_OK;
-    clade_gemm_f64(false, false, m, n, n, -1, at->tau_m, at->A, 1, at->B);
-    for (size_t j = 0; j < n; j++)
-        at->A[j * n + j] += tile->site[RIDGE] * trace / (double)n;
-    size_t order = clade_cholesky(n, at->A);
-    if (order != 0)
-        return clade_fail(CLADE_EEVAL,
-                          "wudi: the %zu x %zu system is singular at order %zu with ridge %g, expected a larger ridge",
-                          n, n, order, tile->site[RIDGE]);
-    clade_cholesky_solve(n, at->A, m, at->B);
-    for (size_t i = 0; i < m * n; i++)
-        at->tau_m[i] += at->B[i];
-    return CLADE_OK;
-}
-
 static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *partial)
 {
     workspace at;
@@ -151,10 +106,7 @@ static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *pa
     CLADE_TRY(clade_linalg_fits((size_t)tile->shape[0], (size_t)tile->shape[1]));
     lay_out(tile, tile->scratch, &at);
     set_up(tile, &at);
-    if (tile->site[SOLVER] == ADAM)
-        adam(tile, &at);
-    else
-        CLADE_TRY(closed_form(tile, &at));
+    adam(tile, &at);
     clade_matrix_store(tile->n, at.tau_m, partial);
     return CLADE_OK;
 }
@@ -163,8 +115,7 @@ const clade_method clade_method_wudi = {
     .name = "wudi",
     .title = "WUDI (least interference on the task vectors' own rows)",
     .source = "Cheng et al. 2025, arXiv 2503.08099",
-    .mergekit = "not in mergekit; solver adam is the paper's with weights 1, on all tensors of rank 2; closed_form, "
-                "the minimum itself, is neither",
+    .mergekit = "not in mergekit; the paper's with weights 1, on all tensors of rank 2",
     .formula = "theta_0 + lambda argmin_t sum_i |(t - w_i tau_i) tau_it|^2 / |tau_i|^2",
     .parameters = parameters,
     .n_parameters = N_PARAMETERS,
@@ -177,7 +128,7 @@ const clade_method clade_method_wudi = {
     .merged_in_survey = true,
     .scratch_bytes = scratch_bytes,
     .survey_scope = CLADE_SURVEY_TENSOR,
-    .survey_parameters = 1u << WEIGHT | 1u << SOLVER | 1u << STEPS | 1u << LEARNING_RATE | 1u << RIDGE,
+    .survey_parameters = 1u << WEIGHT | 1u << STEPS | 1u << LEARNING_RATE,
     .state_bytes = clade_matrix_state_bytes,
     .partial_bytes = clade_matrix_partial_bytes,
     .survey = survey,

@@ -1,0 +1,46 @@
+/* When a run ends. */
+#include <math.h>
+#include <string.h>
+
+#include "search/experiment_parts.h"
+
+/* A number at each objective's name, and at "hypervolume". */
+static void read_target(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
+{
+    const char *keys[CLADE_MAX_OBJECTIVES + 1] = {"hypervolume"};
+    for (size_t k = 0; k < CLADE_MAX_OBJECTIVES; k++)
+        experiment->target[k] = NAN;
+    experiment->target_hypervolume = NAN;
+    if (clade_json_kind_of(at) == CLADE_JSON_ABSENT || !clade_json_is(at, problems, CLADE_JSON_OBJECT))
+        return;
+    for (size_t k = 0; k < experiment->n_objectives; k++) {
+        const clade_json_at value = clade_json_member(at, experiment->objectives[k]->name);
+        keys[k + 1] = experiment->objectives[k]->name;
+        if (clade_json_kind_of(&value) != CLADE_JSON_ABSENT)
+            (void)clade_json_number(&value, problems, -INFINITY, INFINITY, &experiment->target[k]);
+    }
+    const clade_json_at volume = clade_json_member(at, "hypervolume");
+    if (clade_json_kind_of(&volume) != CLADE_JSON_ABSENT)
+        (void)clade_json_number(&volume, problems, 0, INFINITY, &experiment->target_hypervolume);
+    clade_json_only(at, problems, keys, experiment->n_objectives + 1);
+}
+
+void clade_experiment_budget(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
+{
+    static const char *const keys[] = {"children", "images", "seconds", "no_progress", "target"};
+    if (clade_json_kind_of(at) != CLADE_JSON_ABSENT && clade_json_is(at, problems, CLADE_JSON_OBJECT))
+        clade_json_only(at, problems, keys, sizeof keys / sizeof *keys);
+    const bool none_given = clade_json_size(at) == 0;
+    experiment->children = clade_experiment_count(at, "children", none_given ? 600 : 0, problems);
+    experiment->images = clade_experiment_count(at, "images", 0, problems);
+    experiment->no_progress = clade_experiment_count(at, "no_progress", 0, problems);
+    const clade_json_at seconds = clade_json_member(at, "seconds"), target = clade_json_member(at, "target");
+    if (clade_json_kind_of(&seconds) != CLADE_JSON_ABSENT)
+        (void)clade_json_number(&seconds, problems, 0, INFINITY, &experiment->seconds);
+    read_target(experiment, &target, problems);
+    if (experiment->children == 0 && experiment->images == 0 && !(experiment->seconds > 0) &&
+        experiment->no_progress == 0)
+        clade_json_problem(at, problems,
+                           "found no limit, expected children, images, seconds or no_progress above 0 (a target alone "
+                           "may never be reached)");
+}
