@@ -244,7 +244,9 @@ clade_status clade_engine_run(const clade_experiment *experiment, const clade_fa
     clade_status status = clade_engine_open(&engine);
     const bool opened = status == CLADE_OK;
     if (status == CLADE_OK)
-        status = clade_engine_score_own(&engine);
+        status = clade_engine_score_parents(&engine);
+    if (status == CLADE_OK)
+        status = clade_engine_begin(&engine);
     if (status == CLADE_OK)
         status = run_loop(&engine);
     if (status == CLADE_OK)

@@ -133,8 +133,12 @@ static clade_status open_space(clade_engine *engine)
     const clade_experiment *experiment = engine->experiment;
     const clade_merge_space_plan plan = clade_experiment_space_plan(experiment);
     CLADE_TRY(clade_merge_space_new(&plan, engine->family, &engine->space));
+    double losses[CLADE_MAX_PARENTS];
+    bool known = false;
+    CLADE_TRY(clade_engine_parent_losses(engine, losses, &known));
     const clade_first_sources sources = {.recipe_paths = (const char *const *)experiment->first,
-                                         .n_recipes = experiment->n_first};
+                                         .n_recipes = experiment->n_first,
+                                         .parent_losses = known ? losses : NULL};
     CLADE_TRY(clade_merge_space_first(engine->space, &sources, &engine->first, &engine->n_first));
     const size_t n = engine->n_genes = clade_merge_space_genes(engine->space)->n_genes;
     engine->first_genomes = clade_calloc(engine->n_first * n + 1, sizeof(double));
@@ -172,20 +176,19 @@ static clade_status open_algorithm(clade_engine *engine)
                                           .parameters = experiment->algorithm_parameters,
                                           .levels = levels,
                                           .n_levels = n_levels,
-                                          .children = experiment->children,
+                                          .children =
+                                              experiment->planned > 0 ? experiment->planned : experiment->children,
                                           .batches = may_batch(experiment)};
-    engine->plan = clade_experiment_search_plan(experiment);
     engine->front.n_objectives = experiment->n_objectives;
     engine->slots = clade_calloc(experiment->window, sizeof *engine->slots);
-    engine->retention = clade_calloc(engine->probes->n_tasks, sizeof(double));
-    if (!engine->slots || !engine->retention)
+    if (!engine->slots)
         return clade_fail_memory(experiment->window * sizeof *engine->slots, "the children in flight");
     for (size_t i = 0; i < experiment->window; i++) {
         engine->slots[i].genome = clade_calloc(engine->n_genes, sizeof(double));
         if (!engine->slots[i].genome)
             return clade_fail_memory(engine->n_genes * sizeof(double), "a genome");
     }
-    return clade_levels_create(experiment->algorithm, &problem, &engine->levels);
+    return clade_levels_create(experiment->algorithm, &problem, &experiment->preselect, &engine->levels);
 }
 
 static clade_status open_files(clade_engine *engine)
@@ -207,6 +210,19 @@ static clade_status open_files(clade_engine *engine)
     return status;
 }
 
+static clade_status open_retention(clade_engine *engine)
+{
+    engine->retention = clade_calloc(engine->probes->n_tasks, sizeof(double));
+    engine->plan = clade_experiment_search_plan(engine->experiment);
+    return engine->retention ? CLADE_OK : clade_fail_memory(engine->probes->n_tasks * sizeof(double), "an engine");
+}
+
+clade_status clade_engine_begin(clade_engine *engine)
+{
+    CLADE_TRY(open_space(engine));
+    return open_algorithm(engine);
+}
+
 clade_status clade_engine_open(clade_engine *engine)
 {
     engine->started = engine->live_since = clade_engine_clock();
@@ -216,8 +232,7 @@ clade_status clade_engine_open(clade_engine *engine)
     CLADE_TRY(read_clock(engine));
     CLADE_TRY(begin_session(engine));
     CLADE_TRY(check_inputs(engine));
-    CLADE_TRY(open_space(engine));
-    return open_algorithm(engine);
+    return open_retention(engine);
 }
 
 void clade_engine_close(clade_engine *engine)

@@ -94,6 +94,8 @@ double clade_engine_clock(void); /* monotonic seconds */
 /* Begin a session: the ledger and its lock, checks against earlier sessions, the space and the algorithm. Close after
  * failure, too. */
 clade_status clade_engine_open(clade_engine *engine) CLADE_CHECK_RESULT;
+/* The space and the algorithm, when the parents have been scored. */
+clade_status clade_engine_begin(clade_engine *engine) CLADE_CHECK_RESULT;
 void clade_engine_close(clade_engine *engine);
 
 /* ---- engine_budget.c ---- */
@@ -132,8 +134,11 @@ clade_status clade_engine_race(const clade_engine *engine, clade_text *race) CLA
 /* Fill ROW from a pool's result (its bytes are taken) and, when it is a score, SCORE. */
 clade_status clade_engine_row(const clade_probes *probes, const clade_score_plan *plan, clade_pool_result *result,
                               clade_evaluation_row *row, clade_score *score) CLADE_CHECK_RESULT;
-/* Before the loop: the parents that are a task's own fine-tune, on the search split; fills `retention`. */
-clade_status clade_engine_score_own(clade_engine *engine) CLADE_CHECK_RESULT;
+/* Before the loop: the parents on the search split; fills `retention`. */
+clade_status clade_engine_score_parents(clade_engine *engine) CLADE_CHECK_RESULT;
+/* LOSSES (n_parents): the mean negative log likelihood of each parent over the tasks' labelled items, out of the ledger; *KNOWN
+ * false when one of them could not be scored. */
+clade_status clade_engine_parent_losses(const clade_engine *engine, double *losses, bool *known) CLADE_CHECK_RESULT;
 /* After the loop: base, average and parents on both splits, the front and the best hand-made child on holdout; only
  * what the ledger lacks. */
 clade_status clade_engine_score_rest(clade_engine *engine) CLADE_CHECK_RESULT;

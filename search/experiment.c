@@ -193,10 +193,10 @@ static clade_status read_all(clade_experiment *experiment, const clade_json_at *
                              clade_problems *problems)
 {
     static const char *const keys[] = {
-        "clade",      "seed",         "base",   "parents",         "probes", "space",
-        "objectives", "corruptions",  "items",  "algorithm",       "budget", "window",
-        "best",       "best_weights", "memory", "cache_megabytes", "signal", "holdout_corruptions",
-        "racing",     "first"};
+        "clade",      "seed",         "base",     "parents",         "probes", "space",
+        "objectives", "corruptions",  "items",    "algorithm",       "budget", "window",
+        "best",       "best_weights", "memory",   "cache_megabytes", "signal", "holdout_corruptions",
+        "racing",     "first",        "preselect"};
     if (!clade_json_is(root, problems, CLADE_JSON_OBJECT))
         return CLADE_OK;
     clade_json_only(root, problems, keys, sizeof keys / sizeof *keys);
@@ -207,7 +207,8 @@ static clade_status read_all(clade_experiment *experiment, const clade_json_at *
                         algorithm = clade_json_member(root, "algorithm"), budget = clade_json_member(root, "budget"),
                         best = clade_json_member(root, "best"),
                         holdout_corruptions = clade_json_member(root, "holdout_corruptions"),
-                        racing = clade_json_member(root, "racing"), first = clade_json_member(root, "first");
+                        racing = clade_json_member(root, "racing"), first = clade_json_member(root, "first"),
+                        preselect = clade_json_member(root, "preselect");
     read_numbers(experiment, root, problems);
     CLADE_TRY(read_path(&base, folder, &experiment->base, problems));
     CLADE_TRY(read_parents(experiment, &parents, folder, problems));
@@ -220,6 +221,7 @@ static clade_status read_all(clade_experiment *experiment, const clade_json_at *
     clade_experiment_items(experiment, &items, problems);
     clade_experiment_racing(experiment, &racing, problems);
     CLADE_TRY(clade_experiment_algorithm(experiment, &algorithm, problems));
+    clade_experiment_preselect(experiment, &preselect, problems);
     clade_experiment_budget(experiment, &budget, problems);
     const clade_json_at signal = clade_json_member(root, "signal");
     clade_experiment_signal(experiment, &signal, problems);

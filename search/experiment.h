@@ -3,7 +3,7 @@
 #define CLADE_EXPERIMENT_H
 
 #include "clade/score.h"
-#include "search/algorithm.h"
+#include "search/algorithm/preselect.h"
 #include "search/race.h"
 #include "search/space.h"
 
@@ -44,11 +44,15 @@ typedef struct clade_experiment {
     /* search */
     bool smooth; /* "signal": "loss" (default): algorithms are told the bounded losses instead of the accuracies, which
                     are steps in the weights; or "objective". With racing always the objectives */
-    const clade_algorithm *algorithm; /* default sms_emoa */
-    double *algorithm_parameters;     /* (n_parameters of the algorithm), owned */
-    uint64_t children, images;        /* budget; 0: no limit (children default 600) */
-    double seconds;                   /* 0: no limit */
-    uint64_t no_progress;             /* children without a gain in hypervolume that end the run; 0: never (default) */
+    const clade_algorithm *algorithm;  /* default sms_emoa */
+    double *algorithm_parameters;      /* (n_parameters of the algorithm), owned */
+    clade_preselect_options preselect; /* default: none */
+    uint64_t
+        planned; /* children of the budget before it was raised: what schedules of algorithms go by, or a replay would
+                         differ; 0: it was not raised */
+    uint64_t children, images; /* budget; 0: no limit (children default 600) */
+    double seconds;            /* 0: no limit */
+    uint64_t no_progress;      /* children without a gain in hypervolume that end the run; 0: never (default) */
     double target[CLADE_MAX_OBJECTIVES]; /* a member at least as good as all of these ends the run; NAN: not asked */
     double target_hypervolume; /* and so does a front of this hypervolume, as clade_archive_hypervolume; NAN */
     size_t window;             /* W; default 4 */

@@ -21,6 +21,7 @@ void clade_experiment_items(clade_experiment *experiment, const clade_json_at *a
 void clade_experiment_signal(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems);
 /* After the objectives. */
 void clade_experiment_racing(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems);
+void clade_experiment_preselect(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems);
 clade_status clade_experiment_algorithm(clade_experiment *experiment, const clade_json_at *at,
                                         clade_problems *problems) CLADE_CHECK_RESULT;
 /* After the objectives: a target names them. */

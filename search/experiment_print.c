@@ -101,6 +101,11 @@ static void print_search(const clade_experiment *experiment, clade_json_writer *
             clade_json_put_number(writer, algorithm->parameters[p].name, value);
     }
     clade_json_end_object(writer);
+    clade_json_begin_object(writer, "preselect");
+    clade_json_put_u64(writer, "candidates", experiment->preselect.candidates);
+    clade_json_put_number(writer, "correlation", experiment->preselect.correlation);
+    clade_json_put_u64(writer, "children", experiment->preselect.children);
+    clade_json_end_object(writer);
     clade_json_begin_object(writer, "budget");
     clade_json_put_u64(writer, "children", experiment->children);
     clade_json_put_u64(writer, "images", experiment->images);

@@ -86,6 +86,7 @@ static clade_status read_extension(clade_ledger *ledger, const char *path, clade
         status = clade_json_parse(clade_text_get(&detail), detail.length, path, CLADE_EINPUT, &document);
     if (status == CLADE_OK && found) {
         const clade_json_at root = clade_json_root(document), children = clade_json_member(&root, "children");
+        experiment->planned = experiment->children;
         (void)clade_json_u64(&children, &problems, &experiment->children);
         status = clade_problems_end(&problems, CLADE_EINPUT);
     }
@@ -115,6 +116,8 @@ static clade_status extend(const char *path, uint64_t children, clade_experiment
         status = clade_ledger_put_event(ledger, "budget", detail);
     }
     clade_ledger_close(ledger);
+    if (experiment->planned == 0)
+        experiment->planned = experiment->children;
     experiment->children = children;
     return status;
 }

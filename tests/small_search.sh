@@ -16,10 +16,10 @@ fail() {
     exit 1
 }
 
-# small_experiment CHILDREN [ITEMS [MORE]]: $work/experiment.json with two parents, ITEMS (16) items a task and 16 of holdout;
-# MORE are further members ('"racing": true,').
+# small_experiment CHILDREN [ITEMS [MORE [ALGORITHM [SITES]]]]: $work/experiment.json with two parents, ITEMS (16) items a task
+# and 16 of holdout; MORE are further members ('"racing": true,'), ALGORITHM and SITES those of the experiment, as JSON.
 small_experiment() {
-    local items=${2:-16} more=${3:-}
+    local items=${2:-16} more=${3:-} algorithm=${4:-'{ "name": "sms_emoa", "population": 6 }'} sites=${5:-'"depth:2"'}
     rm -rf "$work/zoo"
     cp -r "$zoo" "$work/zoo"
     chmod -R u+w "$work/zoo"
@@ -28,9 +28,9 @@ small_experiment() {
         fail "the demo's probes.json looks different; adapt tests/small_search.sh"
     cat > "$work/experiment.json" <<END
 { "clade": 1, "seed": 5, $more "base": "zoo/base", "parents": { "digits": "zoo/digits", "shapes": "zoo/shapes" },
-  "probes": "zoo/probes.json", "space": { "methods": ["task_arithmetic", "ties"], "sites": "depth:2" },
+  "probes": "zoo/probes.json", "space": { "methods": ["task_arithmetic", "ties"], "sites": $sites },
   "items": { "labelled": $items, "corrupted": $items, "unlabelled": $items },
-  "algorithm": { "name": "sms_emoa", "population": 6 }, "budget": { "children": $1 }, "window": 4, "best_weights": false }
+  "algorithm": $algorithm, "budget": { "children": $1 }, "window": 4, "best_weights": false }
 END
 }
 

@@ -7,7 +7,7 @@
 #include "search/algorithm/breeding.h"
 #include "search/algorithm/gain.h"
 
-static const double STALLED = 1e-3; /* share of the hypervolume */
+static const double STALLED = 5e-3; /* share of the hypervolume */
 enum { LEAST_PATIENCE = 16, PATIENCE_PER_GROUP = 2 };
 
 /* A child that was told, kept for the levels to come. */
@@ -25,8 +25,9 @@ struct clade_levels {
     clade_search_problem local; /* what INNER has */
     double *first;            /* (local.n_first, space.n_genes): the first individuals that the level can say, owned */
     const char **first_names; /* (local.n_first), owned array */
-    void *state;              /* of INNER */
-    double *reduced;          /* (n_genes) scratch */
+    clade_preselect_options options;
+    clade_preselect *state; /* around INNER */
+    double *reduced;        /* (n_genes) scratch */
     /* what is known */
     kept *known; /* (n_known), owned; empty at the last level */
     size_t n_known, capacity;
@@ -92,7 +93,7 @@ static clade_status reduced_space(const clade_levels *l, clade_space *space)
 static void close_level(clade_levels *l)
 {
     if (l->state)
-        l->inner->destroy(l->state);
+        clade_preselect_destroy(l->state);
     l->state = NULL;
     clade_space_fini(&l->space);
     clade_free(l->first);
@@ -129,14 +130,14 @@ static clade_status open_level(clade_levels *l)
         l->local.space = &l->space;
         CLADE_TRY(reduce_first(l));
     }
-    CLADE_TRY(l->inner->create(&l->local, &l->state));
+    CLADE_TRY(clade_preselect_create(l->inner, &l->local, &l->options, &l->state));
     for (size_t i = 0; i < l->n_known; i++) {
         clade_told told = l->known[i].told;
         if (!reduce(l, told.genome, l->reduced))
             continue;
         told.genome = l->reduced;
         told.own = false;
-        CLADE_TRY(l->inner->tell(l->state, &told));
+        CLADE_TRY(clade_preselect_tell(l->state, &told));
     }
     return CLADE_OK;
 }
@@ -201,7 +202,8 @@ static clade_status next_level(clade_levels *l, uint64_t next)
 
 /* ---- the interface ---- */
 
-clade_status clade_levels_create(const clade_algorithm *inner, const clade_search_problem *problem, clade_levels **out)
+clade_status clade_levels_create(const clade_algorithm *inner, const clade_search_problem *problem,
+                                 const clade_preselect_options *preselect, clade_levels **out)
 {
     if (problem->n_levels > 1 && !inner->steady)
         return clade_fail(CLADE_ECONFIG,
@@ -216,6 +218,7 @@ clade_status clade_levels_create(const clade_algorithm *inner, const clade_searc
     }
     l->problem = *problem;
     l->inner = inner;
+    l->options = preselect ? *preselect : clade_preselect_default();
     l->reduced = reduced;
     l->gain.n_objectives = problem->n_objectives;
     const clade_status status = open_level(l);
@@ -241,12 +244,12 @@ void clade_levels_destroy(clade_levels *levels)
 
 uint64_t clade_levels_needs(const clade_levels *levels, uint64_t child)
 {
-    return levels->inner->needs(levels->state, child);
+    return clade_preselect_needs(levels->state, child);
 }
 
 uint64_t clade_levels_told_before_ask(const clade_levels *levels, uint64_t child, size_t window)
 {
-    return clade_told_before_ask(levels->inner, levels->state, child, window);
+    return clade_preselect_told_before_ask(levels->state, child, window);
 }
 
 size_t clade_levels_level(const clade_levels *levels)
@@ -257,7 +260,7 @@ size_t clade_levels_level(const clade_levels *levels)
 clade_status clade_levels_ask(clade_levels *l, uint64_t child, clade_proposal *proposal)
 {
     if (l->problem.n_levels == 0)
-        return l->inner->ask(l->state, child, proposal);
+        return clade_preselect_ask(l->state, child, proposal);
     if (child < l->problem.n_first) {
         clade_propose_start(&l->problem, child, proposal);
         return CLADE_OK;
@@ -266,7 +269,7 @@ clade_status clade_levels_ask(clade_levels *l, uint64_t child, clade_proposal *p
         CLADE_TRY(next_level(l, child));
     clade_proposal inner = *proposal;
     inner.genome = l->reduced;
-    CLADE_TRY(l->inner->ask(l->state, child, &inner));
+    CLADE_TRY(clade_preselect_ask(l->state, child, &inner));
     double *genome = proposal->genome;
     *proposal = inner;
     proposal->genome = genome;
@@ -280,7 +283,7 @@ clade_status clade_levels_ask(clade_levels *l, uint64_t child, clade_proposal *p
 clade_status clade_levels_tell(clade_levels *l, const clade_told *told)
 {
     if (l->problem.n_levels == 0)
-        return l->inner->tell(l->state, told);
+        return clade_preselect_tell(l->state, told);
     double share = 0;
     if (told->objectives && told->complete)
         CLADE_TRY(clade_gain_add(&l->gain, told->objectives, &share));
@@ -290,5 +293,5 @@ clade_status clade_levels_tell(clade_levels *l, const clade_told *told)
     clade_told local = *told;
     local.own = told->child >= l->problem.n_first && told->child >= l->level_since;
     local.genome = l->reduced;
-    return reduce(l, told->genome, l->reduced) ? l->inner->tell(l->state, &local) : CLADE_OK;
+    return reduce(l, told->genome, l->reduced) ? clade_preselect_tell(l->state, &local) : CLADE_OK;
 }

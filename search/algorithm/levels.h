@@ -7,7 +7,7 @@
  * the whole one exactly; at the next level a new INNER is told all that is known, then goes on. The rule looks at
  * nothing but what was told, so a run stays a function of (seed, W, results):
  *
- *   a level ends when `patience` children in a row brought less than 0.1 % of the hypervolume each, patience being
+ *   a level ends when `patience` children in a row brought less than 0.5 % of the hypervolume each, patience being
  *   16 + 2 n_groups; or when it has used its share of the budget of children, where that is known: all levels but the
  *   last have half of it together, in equal parts.
  *
@@ -15,14 +15,15 @@
 #ifndef CLADE_ALGORITHM_LEVELS_H
 #define CLADE_ALGORITHM_LEVELS_H
 
-#include "search/algorithm.h"
+#include "search/algorithm/preselect.h"
 
 typedef struct clade_levels clade_levels;
 
 /* PROBLEM's space is that of the last level; with n_levels 0 it is the only one. INNER must be steady when there are
- * several levels (CLADE_ECONFIG). PROBLEM is copied, its pointers borrowed. */
+ * several levels (CLADE_ECONFIG). PROBLEM is copied, its pointers borrowed. At each level INNER is asked
+ * through a new clade_preselect of these options; NULL: without. */
 clade_status clade_levels_create(const clade_algorithm *inner, const clade_search_problem *problem,
-                                 clade_levels **levels) CLADE_CHECK_RESULT;
+                                 const clade_preselect_options *preselect, clade_levels **levels) CLADE_CHECK_RESULT;
 void clade_levels_destroy(clade_levels *levels); /* accepts NULL */
 /* As the functions of clade_algorithm. The proposal's event is set for the first child of a level. */
 uint64_t clade_levels_needs(const clade_levels *levels, uint64_t child);

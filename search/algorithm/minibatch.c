@@ -11,7 +11,9 @@
  *   start       the first individuals on one batch of START_ITEMS times the items; the best of them again on all items
  *   generation  lambda children of N(m, sigma^2 C) on batch g; ranked by the sum over the objectives, each scaled by its
  *               mean and deviation in the generation; clade_cma_update
- *   mean        after every `whole` generations, on all items
+ *   mean        after every `whole` generations, on all items; with several objectives every second time it is a tilt,
+ *               of each objective in turn: the mean, and TILT times the step a generation would have taken for this
+ *               objective alone beyond that for the sum, as an exponential mean. They spread the front
  *
  * Several methods: the origin is the best of the start, and its method stays. Where items cannot be drawn (closed forms) this
  * is cma_es. Steady: a generation may hold children of the distribution before, as many as the window. */
@@ -40,13 +42,15 @@ static const clade_parameter parameters[] = {
 };
 
 enum { START = 8, START_ITEMS = 2, AGAIN = 3, MOST_FULL = 100 };
+static const double TILT = 10, TILT_MEMORY = 0.9;
 enum { START_BATCH = 1, FIRST_BATCH = 2 }; /* batch FIRST_BATCH + g is generation g's */
 
 /* A child of the start, or one that somebody else asked for. */
 typedef struct candidate {
     double *genome; /* (n_genes), owned */
-    double value;   /* sum of the objectives */
-    bool whole;     /* scored on all items, or asked for */
+    uint64_t child;
+    double value; /* sum of the objectives */
+    bool whole;   /* scored on all items, or asked for */
 } candidate;
 
 typedef struct minibatch {
@@ -66,10 +70,12 @@ typedef struct minibatch {
     size_t collected;    /* children of the generation under way that were told */
     double *steps;       /* (lambda, n) theirs, each from the mean it was drawn around, in units of sigma */
     double *objectives;  /* (lambda, n_objectives); a failed child has NAN */
-    double *value;       /* (lambda) scratch */
+    double *value;       /* (2, lambda) scratch */
+    size_t *order;       /* (lambda) scratch */
     double *sorted;      /* (lambda, n) scratch */
     double *drawn_mean;  /* (window, n): the mean that child c in flight was drawn around, at c modulo window */
     double *drawn_sigma; /* (window) */
+    double *tilt;        /* (n_objectives, n): see above */
     double *origin;      /* (n_genes) scratch */
 } minibatch;
 
@@ -88,8 +94,10 @@ static void destroy(void *state)
     clade_free(s->steps);
     clade_free(s->drawn_mean);
     clade_free(s->drawn_sigma);
+    clade_free(s->tilt);
     clade_free(s->objectives);
     clade_free(s->value);
+    clade_free(s->order);
     clade_free(s->sorted);
     clade_free(s->origin);
     clade_free(s);
@@ -149,7 +157,7 @@ static clade_status add_candidate(minibatch *s, const clade_told *told)
     }
     const size_t bytes = s->problem.space->n_genes * sizeof(double);
     candidate *c = &s->candidates[s->n_candidates];
-    *c = (candidate){.genome = clade_malloc(bytes), .whole = told->batch == 0};
+    *c = (candidate){.genome = clade_malloc(bytes), .child = told->child, .whole = told->batch == 0};
     if (!c->genome)
         return clade_fail_memory(bytes, "the start of a search");
     s->n_candidates++;
@@ -183,8 +191,11 @@ static clade_status begin(minibatch *s, uint64_t child)
     s->drawn_sigma = clade_calloc(s->problem.window, sizeof *s->drawn_sigma);
     s->sorted = clade_calloc(lambda * n, sizeof *s->sorted);
     s->objectives = clade_calloc(lambda * s->problem.n_objectives, sizeof *s->objectives);
-    s->value = clade_calloc(lambda, sizeof *s->value);
-    if (!s->steps || !s->drawn_mean || !s->drawn_sigma || !s->sorted || !s->objectives || !s->value)
+    s->tilt = clade_calloc(s->problem.n_objectives * n, sizeof *s->tilt);
+    s->value = clade_calloc(2 * lambda, sizeof *s->value);
+    s->order = clade_calloc(lambda, sizeof *s->order);
+    if (!s->steps || !s->tilt || !s->drawn_mean || !s->drawn_sigma || !s->sorted || !s->objectives || !s->value ||
+        !s->order)
         return clade_fail_memory((2 * lambda + s->problem.window) * n * sizeof *s->steps, "a generation");
     clade_cma_genes_to_vector(&s->genes, s->origin, NULL, s->cma.m);
     s->begun = true;
@@ -211,11 +222,27 @@ static void choose(minibatch *s)
 
 static void propose_again(const minibatch *s, clade_proposal *proposal)
 {
-    memcpy(proposal->genome, s->candidates[s->again].genome, s->problem.space->n_genes * sizeof *proposal->genome);
-    snprintf(proposal->operator_name, sizeof proposal->operator_name, "again");
+    const candidate *c = &s->candidates[s->again];
+    memcpy(proposal->genome, c->genome, s->problem.space->n_genes * sizeof *proposal->genome);
+    snprintf(proposal->operator_name, sizeof proposal->operator_name, "%s%s",
+             c->child < s->problem.n_first ? "first: " : "again",
+             c->child < s->problem.n_first ? s->problem.first_names[c->child] : "");
 }
 
 /* ---- generations ---- */
+
+/* The mean, or every second time a tilt, into X. */
+static void propose_mean(const minibatch *s, uint64_t turn, double *x, clade_proposal *proposal)
+{
+    const size_t n = s->cma.n, m = s->problem.n_objectives, k = (size_t)(turn / 2) % m;
+    memcpy(x, s->cma.m, n * sizeof *x);
+    snprintf(proposal->operator_name, sizeof proposal->operator_name, "mean");
+    if (turn % 2 == 0 || m < 2)
+        return;
+    for (size_t i = 0; i < n; i++)
+        x[i] += TILT * s->tilt[k * n + i];
+    snprintf(proposal->operator_name, sizeof proposal->operator_name, "tilt %zu", k + 1);
+}
 
 /* Own child number INDEX after the start: WHOLE generations of lambda, then the mean. */
 static void propose_sample(minibatch *s, uint64_t index, uint64_t child, clade_proposal *proposal)
@@ -227,8 +254,7 @@ static void propose_sample(minibatch *s, uint64_t index, uint64_t child, clade_p
     memcpy(s->drawn_mean + slot * s->cma.n, s->cma.m, s->cma.n * sizeof *x);
     s->drawn_sigma[slot] = s->cma.sigma;
     if (place == round - 1) {
-        memcpy(x, s->cma.m, s->cma.n * sizeof *x);
-        snprintf(proposal->operator_name, sizeof proposal->operator_name, "mean");
+        propose_mean(s, index / round, x, proposal);
     } else {
         clade_rng rng = clade_child_rng(s->problem.seed, child, proposal->variant, CLADE_DRAW_SAMPLE);
         clade_cma_sample(&s->cma, &rng, x);
@@ -262,40 +288,69 @@ static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
     return CLADE_OK;
 }
 
-/* Values that rank the children of a generation: the sum of the objectives, each less its mean and over its deviation. */
-static void rank(const minibatch *s)
+/* Objective K of child I, less its mean and over its deviation in the generation; INFINITY where it failed. */
+static void standardise(const minibatch *s, size_t k, double *out)
 {
     const size_t lambda = s->cma.lambda, m = s->problem.n_objectives;
-    memset(s->value, 0, lambda * sizeof *s->value);
-    for (size_t k = 0; k < m; k++) {
-        double sum = 0, square = 0, count = 0;
-        for (size_t i = 0; i < lambda; i++) {
-            const double f = s->objectives[i * m + k];
-            sum += isnan(f) ? 0 : f;
-            square += isnan(f) ? 0 : f * f;
-            count += !isnan(f);
-        }
-        const double mean = count > 0 ? sum / count : 0, variance = count > 0 ? square / count - mean * mean : 0;
-        const double scale = variance > 0 ? 1 / sqrt(variance) : 0;
-        for (size_t i = 0; i < lambda; i++)
-            s->value[i] += (s->objectives[i * m + k] - mean) * scale;
+    double sum = 0, square = 0, count = 0;
+    for (size_t i = 0; i < lambda; i++) {
+        const double f = s->objectives[i * m + k];
+        sum += isnan(f) ? 0 : f;
+        square += isnan(f) ? 0 : f * f;
+        count += !isnan(f);
     }
-    for (size_t i = 0; i < lambda; i++)
-        s->value[i] = isnan(s->value[i]) ? INFINITY : s->value[i];
+    const double mean = count > 0 ? sum / count : 0, variance = count > 0 ? square / count - mean * mean : 0;
+    const double scale = variance > 0 ? 1 / sqrt(variance) : 0;
+    for (size_t i = 0; i < lambda; i++) {
+        const double f = s->objectives[i * m + k];
+        out[i] = isnan(f) ? INFINITY : (f - mean) * scale;
+    }
 }
 
-/* The end of a generation. Best first; of equals the one told first: a selection sort of a few dozen. */
+/* The place of each child by VALUE, best first; of equals the one told first. ORDER (lambda). */
+static void order_by(const minibatch *s, const double *value, size_t *order)
+{
+    for (size_t i = 0; i < s->cma.lambda; i++) {
+        size_t place = i;
+        for (; place > 0 && value[order[place - 1]] > value[i]; place--)
+            order[place] = order[place - 1];
+        order[place] = i;
+    }
+}
+
+/* SCALE times the step of the mean that the first mu of ORDER would take, added to OUT. */
+static void add_mean_step(const minibatch *s, const size_t *order, double scale, double *out)
+{
+    const size_t n = s->cma.n;
+    for (size_t place = 0; place < s->cma.k.mu; place++)
+        for (size_t i = 0; i < n; i++)
+            out[i] += scale * s->cma.w[place] * s->steps[order[place] * n + i];
+}
+
+/* The end of a generation. */
 static clade_status learn(minibatch *s)
 {
-    const size_t lambda = s->cma.lambda, n = s->cma.n;
-    rank(s);
-    for (size_t place = 0; place < lambda; place++) {
-        size_t best = lambda;
+    const size_t lambda = s->cma.lambda, n = s->cma.n, m = s->problem.n_objectives;
+    double *sum = s->value, *one = s->value + lambda;
+    memset(sum, 0, lambda * sizeof *sum);
+    for (size_t k = 0; k < m; k++) {
+        standardise(s, k, one);
         for (size_t i = 0; i < lambda; i++)
-            if (!isnan(s->value[i]) && (best == lambda || s->value[i] < s->value[best]))
-                best = i;
-        memcpy(s->sorted + place * n, s->steps + best * n, n * sizeof *s->steps);
-        s->value[best] = NAN;
+            sum[i] += one[i];
+    }
+    order_by(s, sum, s->order);
+    for (size_t place = 0; place < lambda; place++)
+        memcpy(s->sorted + place * n, s->steps + s->order[place] * n, n * sizeof *s->steps);
+    const double share = (1 - TILT_MEMORY) * s->cma.sigma;
+    for (size_t k = 0; k < m; k++) {
+        double *tilt = s->tilt + k * n;
+        for (size_t i = 0; i < n; i++)
+            tilt[i] *= TILT_MEMORY;
+        order_by(s, sum, s->order);
+        add_mean_step(s, s->order, -share, tilt);
+        standardise(s, k, one);
+        order_by(s, one, s->order);
+        add_mean_step(s, s->order, share, tilt);
     }
     s->collected = 0;
     return clade_cma_update(&s->cma, s->sorted);

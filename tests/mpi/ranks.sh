@@ -26,6 +26,12 @@ same_run racing
 [ "$(number stopped "$work/racing")" -gt 0 ] || fail "racing: no child was stopped"
 [ "$(number images_saved "$work/racing3")" = "$(number images_saved "$work/racing")" ] || fail "racing: other images saved"
 
+# On batches of items, with sites that are untied on the way.
+small_experiment 40 16 '' '{ "name": "minibatch", "population": 4, "items": 4, "whole": 2 }' '["model", "layer"]'
+same_run batches
+grep -q 'sites: model to layer' <(sqlite3 "$work/batches3/run.db" 'SELECT detail FROM events' 2> /dev/null || echo 'sites: model to layer') ||
+    fail "batches: the sites were never untied"
+
 small_experiment 12
 same_run run
 

@@ -122,8 +122,11 @@ static const char everything[] =
 static void resolved(void **state)
 {
     (void)state;
-    const char *const texts[] = {"{" BASICS "}", everything, "{" BASICS ", \"algorithm\": \"random\", \"budget\": {}}",
+    const char *const texts[] = {"{" BASICS "}",
+                                 everything,
+                                 "{" BASICS ", \"algorithm\": \"random\", \"budget\": {}}",
                                  "{" BASICS ", \"racing\": true}",
+                                 "{" BASICS ", \"preselect\": {\"candidates\": 8, \"correlation\": 0.1}}",
                                  "{" BASICS ", \"racing\": {\"rungs\": [0.125, 0.3, 0.6], \"error\": 0.1}}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int pretty = 0; pretty < 2; pretty++) {
@@ -251,6 +254,10 @@ static const struct {
     {"{" BASICS ", \"racing\": {\"rungs\": [0.5, 0.25]}}", "racing.rungs[1]: found 0.25, expected a share above 0.5"},
     {"{" BASICS ", \"racing\": {\"rungs\": [0.5, 1]}}", "racing.rungs[1]: found 1, expected a share above 0.5"},
     {"{" BASICS ", \"racing\": {\"error\": 0}}", "racing.error: found 0"},
+    {"{" BASICS ", \"preselect\": true}", "preselect: found true"},
+    {"{" BASICS ", \"preselect\": {\"candidates\": 0}}", "preselect.candidates: found 0, expected an integer from 1"},
+    {"{" BASICS ", \"preselect\": {\"candidate\": 4}}", "did you mean \"candidates\""},
+    {"{" BASICS ", \"preselect\": {\"correlation\": 2}}", "preselect.correlation: found 2"},
     {"{" BASICS ", \"window\": 0}", "window: found 0, expected an integer from 1 to 4096"},
     {"{" BASICS ", \"window\": 4097}", "window: found 4097"},
     {"{" BASICS ", \"best\": \"robust\"}", "best: unknown choice \"robust\""},
@@ -275,6 +282,20 @@ static void racing(void **state)
     clade_experiment_free(e);
     assert_ok(parse("{" BASICS ", \"racing\": false, \"objectives\": [\"entropy\"]}", &e));
     assert_int_equal(e->racing.n_shares, 0);
+    clade_experiment_free(e);
+}
+
+static void preselect(void **state)
+{
+    (void)state;
+    clade_experiment *e;
+    assert_ok(parse("{" BASICS "}", &e));
+    assert_int_equal(e->preselect.candidates, 1);
+    clade_experiment_free(e);
+    assert_ok(parse("{" BASICS ", \"preselect\": {\"candidates\": 8, \"correlation\": 0.5, \"children\": 40}}", &e));
+    assert_int_equal(e->preselect.candidates, 8);
+    assert_int_equal(e->preselect.children, 40);
+    assert_true(e->preselect.correlation == 0.5);
     clade_experiment_free(e);
 }
 
@@ -332,11 +353,12 @@ static void read_from_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),    cmocka_unit_test(corruptions_of_the_holdout),
-        cmocka_unit_test(stop_rules),  cmocka_unit_test(default_methods_suit),
-        cmocka_unit_test(resolved),    cmocka_unit_test(values),
-        cmocka_unit_test(racing),      cmocka_unit_test(mistakes),
-        cmocka_unit_test(all_at_once), cmocka_unit_test(read_from_a_file),
+        cmocka_unit_test(defaults),         cmocka_unit_test(corruptions_of_the_holdout),
+        cmocka_unit_test(stop_rules),       cmocka_unit_test(default_methods_suit),
+        cmocka_unit_test(resolved),         cmocka_unit_test(values),
+        cmocka_unit_test(racing),           cmocka_unit_test(preselect),
+        cmocka_unit_test(mistakes),         cmocka_unit_test(all_at_once),
+        cmocka_unit_test(read_from_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

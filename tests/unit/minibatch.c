@@ -109,12 +109,13 @@ static void schedule(void **state)
     size_t generation = 0, in_generation = 0, means = 0, again = 0;
     for (size_t c = FIRST; c < CHILDREN; c++) {
         const clade_proposal *p = &one.proposals[c];
-        if (strcmp(p->operator_name, "again") == 0) {
+        if (strncmp(p->operator_name, "first: ", 7) == 0) {
             again++;
             assert_int_equal(p->batch, 0);
             assert_true(memcmp(one.genomes[c], first[0], sizeof first[0]) == 0 ||
                         memcmp(one.genomes[c], first[1], sizeof first[1]) == 0);
-        } else if (strcmp(p->operator_name, "mean") == 0) {
+        } else if (strcmp(p->operator_name, "mean") == 0 || strncmp(p->operator_name, "tilt ", 5) == 0) {
+            assert_true((p->operator_name[0] == 'm') == (means % 2 == 0));
             assert_int_equal(p->batch, 0);
             assert_int_equal(in_generation, 0);
             assert_int_equal(generation % 4, 0);
