@@ -379,7 +379,9 @@ clade_status clade_engine_score_rest(clade_engine *engine)
     }
     if (status == CLADE_OK && holdout && found && !member)
         status = add_member(engine, hand_made, &list);
-    for (size_t r = 0; status == CLADE_OK && clade_reference_name(engine->experiment, r, name, sizeof name); r++) {
+    for (size_t r = 0; status == CLADE_OK && engine->experiment->references &&
+                       clade_reference_name(engine->experiment, r, name, sizeof name);
+         r++) {
         status = add_reference(engine, r, CLADE_SEARCH, &list);
         if (status == CLADE_OK && holdout)
             status = add_reference(engine, r, CLADE_HOLDOUT, &list);

@@ -138,7 +138,8 @@ static void read_integer(const clade_json_at *root, const char *key, int64_t low
 static void read_numbers(clade_experiment *experiment, const clade_json_at *root, clade_problems *problems)
 {
     const clade_json_at version = clade_json_member(root, "clade"), seed = clade_json_member(root, "seed"),
-                        weights = clade_json_member(root, "best_weights");
+                        weights = clade_json_member(root, "best_weights"),
+                        references = clade_json_member(root, "references");
     int64_t number;
     (void)clade_json_integer(&version, problems, 1, 1, &number);
     experiment->seed = 1;
@@ -147,6 +148,9 @@ static void read_numbers(clade_experiment *experiment, const clade_json_at *root
     experiment->best_weights = true;
     if (clade_json_kind_of(&weights) != CLADE_JSON_ABSENT)
         (void)clade_json_bool(&weights, problems, &experiment->best_weights);
+    experiment->references = true;
+    if (clade_json_kind_of(&references) != CLADE_JSON_ABSENT)
+        (void)clade_json_bool(&references, problems, &experiment->references);
     experiment->window = 4;
     experiment->memory = DEFAULT_MEMORY;
     read_integer(root, "window", 1, MAX_WINDOW, &experiment->window, problems);
@@ -192,11 +196,28 @@ static void check_space(const clade_experiment *experiment, const clade_json_at 
 static clade_status read_all(clade_experiment *experiment, const clade_json_at *root, const char *folder,
                              clade_problems *problems)
 {
-    static const char *const keys[] = {
-        "clade",      "seed",         "base",     "parents",         "probes", "space",
-        "objectives", "corruptions",  "items",    "algorithm",       "budget", "window",
-        "best",       "best_weights", "memory",   "cache_megabytes", "signal", "holdout_corruptions",
-        "racing",     "first",        "preselect"};
+    static const char *const keys[] = {"clade",
+                                       "seed",
+                                       "base",
+                                       "parents",
+                                       "probes",
+                                       "space",
+                                       "objectives",
+                                       "corruptions",
+                                       "items",
+                                       "algorithm",
+                                       "budget",
+                                       "window",
+                                       "best",
+                                       "best_weights",
+                                       "memory",
+                                       "cache_megabytes",
+                                       "signal",
+                                       "references",
+                                       "holdout_corruptions",
+                                       "racing",
+                                       "first",
+                                       "preselect"};
     if (!clade_json_is(root, problems, CLADE_JSON_OBJECT))
         return CLADE_OK;
     clade_json_only(root, problems, keys, sizeof keys / sizeof *keys);

@@ -93,7 +93,10 @@ static void print_search(const clade_experiment *experiment, clade_json_writer *
     clade_json_put_string(writer, "name", algorithm->name);
     for (size_t p = 0; p < algorithm->n_parameters; p++) {
         const double value = experiment->algorithm_parameters[p];
-        if (algorithm->parameters[p].kind == CLADE_BOOLEAN)
+        if (algorithm->parameters[p].kind == CLADE_CHOICE)
+            clade_json_put_string(writer, algorithm->parameters[p].name,
+                                  algorithm->parameters[p].choices[(size_t)value]);
+        else if (algorithm->parameters[p].kind == CLADE_BOOLEAN)
             clade_json_put_bool(writer, algorithm->parameters[p].name, value > 0);
         else if (algorithm->parameters[p].kind == CLADE_INTEGER)
             clade_json_put_integer(writer, algorithm->parameters[p].name, (int64_t)value);
@@ -116,6 +119,7 @@ static void print_search(const clade_experiment *experiment, clade_json_writer *
     clade_json_put_u64(writer, "window", experiment->window);
     clade_json_put_string(writer, "signal", experiment->smooth ? "loss" : "objective");
     clade_json_put_string(writer, "best", experiment->best);
+    clade_json_put_bool(writer, "references", experiment->references);
     clade_json_put_bool(writer, "best_weights", experiment->best_weights);
 }
 

@@ -299,6 +299,22 @@ static const clade_algorithm *read_algorithm_name(const clade_json_at *at, clade
     return algorithm;
 }
 
+/* A choice by its name; its value is the place of the name. */
+static void read_choice(const clade_parameter *parameter, const clade_json_at *at, double *value,
+                        clade_problems *problems)
+{
+    const char *word;
+    size_t count = 0;
+    if (!clade_json_string(at, problems, &word))
+        return;
+    for (; parameter->choices[count]; count++)
+        if (strcmp(parameter->choices[count], word) == 0) {
+            *value = (double)count;
+            return;
+        }
+    unknown(at, problems, parameter->name, word, parameter->choices, count);
+}
+
 static void read_parameter(const clade_parameter *parameter, const clade_json_at *section, double *value,
                            clade_problems *problems)
 {
@@ -315,6 +331,8 @@ static void read_parameter(const clade_parameter *parameter, const clade_json_at
         *value = truth;
     if (parameter->kind == CLADE_REAL)
         (void)clade_json_number(&at, problems, parameter->low, parameter->high, value);
+    if (parameter->kind == CLADE_CHOICE)
+        read_choice(parameter, &at, value, problems);
 }
 
 /* A name, or an object with the name and parameters of the algorithm. */

@@ -25,13 +25,14 @@ typedef struct clade_item_response {
 /* CORRECT (n_children) bits of n_items, LSB first, as clade_told.correct. SEEN (n_children) bits of those that were
  * answered, NULL for a child that answered all; SEEN may be NULL. *FIT is overwritten; release with
  * clade_item_response_fini ({0} is valid). n_children, n_items >= 1. O(n_children n_items). CLADE_EIO without memory.
- * Laws: an item nobody answered has a = 1, b = 0; order of children and items changes nothing but rounding. */
+ * An item that all who answered got right, or all wrong, has a = 0: what it tells is not known yet.
+ * Law: the order of children and items changes nothing but rounding. */
 clade_status clade_item_response_fit(const uint8_t *const *correct, const uint8_t *const *seen, size_t n_children,
                                      size_t n_items, clade_item_response *fit) CLADE_CHECK_RESULT;
 void clade_item_response_fini(clade_item_response *fit);
 
 /* Fisher information of every item about an ability: a^2 P (1 - P) at theta = ABILITY into OUT (n_items). 0 where a is
- * not above 0: who is better answers such an item worse, a wrong label more often than not. */
+ * not above 0: below, who is better answers such an item worse, a wrong label more often than not. */
 void clade_item_information(const clade_item_response *fit, double ability, double *out);
 
 /* A permutation of N items, most informative first, in which every prefix has about its share of every group.

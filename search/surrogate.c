@@ -7,7 +7,7 @@
 #include "clade/alloc.h"
 #include "clade/linalg.h"
 
-enum { LEAST = 4 };
+enum { LEAST = 4, FITS_PER_CHOICE = 4 };
 static const double SAME_CATEGORY = 0.3; /* of the kernel between methods */
 static const double TOP = 3;             /* objectives are cut at the median + TOP (median - least) */
 static const double LEAST_DEVIATION = 1e-3;
@@ -28,7 +28,7 @@ struct clade_surrogate {
     double *categories;      /* (window) */
     double *objectives;      /* (window, m) */
     /* of the last fit */
-    size_t n, shape;
+    size_t n, shape, fits;
     double *mean, *scale;       /* (d): of the numbers */
     double *z;                  /* (n, d): features */
     double *category;           /* (n) */
@@ -220,15 +220,11 @@ static double solve(clade_surrogate *s)
     return error;
 }
 
-bool clade_surrogate_fit(clade_surrogate *s)
+/* The shape with the least error; SHAPES when there is none. */
+static size_t choose_shape(clade_surrogate *s)
 {
     double least = INFINITY;
     size_t best = SHAPES;
-    s->n = s->added < s->window ? s->added : s->window;
-    if (s->n < LEAST || !make_features(s))
-        return false;
-    for (size_t k = 0; k < s->m; k++)
-        make_target(s, k);
     for (size_t i = 0; i < SHAPES; i++) {
         const double error = factor(s, &shapes[i]) ? solve(s) : INFINITY;
         if (error < least) {
@@ -236,8 +232,19 @@ bool clade_surrogate_fit(clade_surrogate *s)
             best = i;
         }
     }
-    s->shape = best;
-    if (best == SHAPES || !factor(s, &shapes[best]))
+    return best;
+}
+
+bool clade_surrogate_fit(clade_surrogate *s)
+{
+    s->n = s->added < s->window ? s->added : s->window;
+    if (s->n < LEAST || !make_features(s))
+        return false;
+    for (size_t k = 0; k < s->m; k++)
+        make_target(s, k);
+    if (s->fits++ % FITS_PER_CHOICE == 0)
+        s->shape = choose_shape(s);
+    if (s->shape == SHAPES || !factor(s, &shapes[s->shape]))
         return false;
     (void)solve(s);
     return true;

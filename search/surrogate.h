@@ -10,7 +10,7 @@
  *
  * times SAME_CATEGORY when the two are of different methods: what one method shows counts for another, but less. Kernel,
  * reach r and ridge are those of a short list with the least leave-one-out error (closed form), chosen anew at every
- * fit. Objectives are cut at the top (winsorised) and standardised: a ruined model is bad, not infinitely bad.
+ * fourth fit. Objectives are cut at the top (winsorised) and standardised: a ruined model is bad, not infinitely bad.
  *
  * Deterministic; O(window^3) for each entry of the list. */
 #ifndef CLADE_SURROGATE_H

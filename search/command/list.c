@@ -107,6 +107,7 @@ static void list_algorithms(clade_json_writer *writer)
         clade_json_put_string(writer, "name", algorithms[i]->name);
         clade_json_put_string(writer, "title", algorithms[i]->title);
         clade_json_put_string(writer, "source", algorithms[i]->source);
+        clade_json_put_bool(writer, "steady", algorithms[i]->steady);
         put_parameters(writer, algorithms[i]->parameters, algorithms[i]->n_parameters);
         clade_json_end_object(writer);
     }

@@ -232,6 +232,9 @@ static const struct {
     {"{" BASICS ", \"algorithm\": {\"name\": \"nsga2\", \"population\": 3}}", "algorithm.population: found 3"},
     {"{" BASICS ", \"algorithm\": {\"name\": \"nsga2\", \"population\": 20.5}}", "algorithm.population: found 20.5"},
     {"{" BASICS ", \"algorithm\": {\"name\": \"random\", \"population\": 20}}", "unknown key \"population\""},
+    {"{" BASICS ", \"algorithm\": {\"name\": \"cma_es\", \"restarts\": \"bipo\"}}", "did you mean \"bipop\""},
+    {"{" BASICS ", \"algorithm\": {\"name\": \"portfolio\", \"first\": 3}}", "algorithm.first: "},
+    {"{" BASICS ", \"signal\": \"los\"}", "did you mean \"loss\""},
     {"{" BASICS ", \"algorithm\": 3}", "algorithm: found 3"},
     {"{" BASICS ", \"budget\": {\"children\": 0}}", "budget: found no limit"},
     {"{" BASICS ", \"budget\": {\"target\": {\"accuracy\": 0.5}}}", "budget: found no limit"},
@@ -283,6 +286,33 @@ static void racing(void **state)
     assert_ok(parse("{" BASICS ", \"racing\": false, \"objectives\": [\"entropy\"]}", &e));
     assert_int_equal(e->racing.n_shares, 0);
     clade_experiment_free(e);
+}
+
+/* Choices of an algorithm are said, and written out, by name. */
+static void choices(void **state)
+{
+    (void)state;
+    clade_experiment *e, *again;
+    clade_text text = {0};
+    assert_ok(parse("{" BASICS
+                    ", \"signal\": \"objective\", \"references\": false, \"algorithm\": {\"name\": \"cma_es\", "
+                    "\"objective\": \"weighted_sum\", \"restarts\": \"ipop\"}}",
+                    &e));
+    clade_experiment_print(e, false, &text);
+    assert_non_null(strstr(clade_text_get(&text), "\"objective\":\"weighted_sum\""));
+    assert_non_null(strstr(clade_text_get(&text), "\"restarts\":\"ipop\""));
+    assert_non_null(strstr(clade_text_get(&text), "\"covariance\":\"auto\""));
+    assert_non_null(strstr(clade_text_get(&text), "\"signal\":\"objective\""));
+    assert_ok(parse(clade_text_get(&text), &again));
+    assert_memory_equal(e->algorithm_parameters, again->algorithm_parameters,
+                        e->algorithm->n_parameters * sizeof(double));
+    assert_true(!again->smooth && !again->references);
+    const size_t objective = clade_algorithm_parameter(e->algorithm, "objective");
+    assert_string_equal(e->algorithm->parameters[objective].choices[(size_t)e->algorithm_parameters[objective]],
+                        "weighted_sum");
+    clade_experiment_free(e);
+    clade_experiment_free(again);
+    clade_text_free(&text);
 }
 
 static void preselect(void **state)
@@ -353,12 +383,12 @@ static void read_from_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),         cmocka_unit_test(corruptions_of_the_holdout),
-        cmocka_unit_test(stop_rules),       cmocka_unit_test(default_methods_suit),
-        cmocka_unit_test(resolved),         cmocka_unit_test(values),
-        cmocka_unit_test(racing),           cmocka_unit_test(preselect),
-        cmocka_unit_test(mistakes),         cmocka_unit_test(all_at_once),
-        cmocka_unit_test(read_from_a_file),
+        cmocka_unit_test(defaults),    cmocka_unit_test(corruptions_of_the_holdout),
+        cmocka_unit_test(stop_rules),  cmocka_unit_test(default_methods_suit),
+        cmocka_unit_test(resolved),    cmocka_unit_test(values),
+        cmocka_unit_test(racing),      cmocka_unit_test(choices),
+        cmocka_unit_test(preselect),   cmocka_unit_test(mistakes),
+        cmocka_unit_test(all_at_once), cmocka_unit_test(read_from_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,171 @@
+"""Run the search benchmark on one zoo: python3 run.py demo|vision8 [OUT_FOLDER] [--only NAME ...] [--seeds N]
+
+Every run forwards the same number of images on the search split, the parents' scores included. The rows of CONFIGS are run in their order, the
+seeds of a row one after the other; finished runs are not repeated, interrupted ones are resumed, and two of these scripts on one folder
+share the work (each run is locked). OUT_FOLDER/NAME/seedN.json holds what summarise.py reads. `vision8` needs the zoo beside the
+repository (../shared/zoo) and is skipped with a notice where it is absent. CLADE names the program; the default is build/release/clade.
+"""
+import argparse
+import fcntl
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+
+LAYERS = {"sites": "layer", "coordinates": "full"}
+# WUDI's closed form with one weight per parent and site: linear in the weights, so a child costs no more than task arithmetic.
+WUDI = {"methods": ["wudi_closed_form"], "range": {"weight": [-0.5, 2], "lambda": [1, 1]}, **LAYERS}
+# mergekit-evolve: one fixed method, a weight per parent and site, CMA-ES on the weighted sum of the metrics.
+EVOLVE_SPACE = {"methods": ["task_arithmetic"], "range": {"weight": [0, 1], "lambda": [1, 1]}, **LAYERS}
+EVOLVE = {"name": "cma_es", "objective": "weighted_sum", "restarts": "none"}
+RECIPE = {"name": "minibatch", "sigma": 0.06}
+SMS = {"name": "sms_emoa", "population": 32}
+ALL = {"labelled": 0, "corrupted": 0, "unlabelled": 8}
+RACING = {"error": 0.2}
+
+# (name, images, seeds, what differs from the zoo's experiment.json)
+CONFIGS = {
+    "vision8": [
+        ("recipe", 605000, 5, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
+        ("portfolio", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
+        ("random", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "random"}),
+        ("sms_emoa loss", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS}),
+        ("sms_emoa objective", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS, "signal": "objective"}),
+        ("evolve", 300000, 3, {"space": EVOLVE_SPACE, "items": ALL, "algorithm": EVOLVE, "signal": "objective"}),
+        ("portfolio fifth", 60000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
+        ("recipe half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
+        ("recipe fifth", 60000, 3, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
+        ("own sms_emoa", 300000, 3, {"algorithm": SMS}),
+        ("own minibatch", 300000, 3, {"items": ALL, "algorithm": "minibatch"}),
+        ("own portfolio", 300000, 3, {"items": ALL, "algorithm": "portfolio"}),
+        ("racing", 300000, 3,
+         {"space": WUDI, "items": ALL, "algorithm": SMS, "signal": "objective", "racing": RACING}),
+        ("tpe", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "tpe"}),
+        ("nsga2", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "nsga2"}),
+        ("m2n2", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "m2n2"}),
+    ],
+    "demo": [
+        ("sms_emoa loss", 100000, 5, {"algorithm": SMS}),
+        ("sms_emoa objective", 100000, 5, {"algorithm": SMS, "signal": "objective"}),
+        ("minibatch", 100000, 5, {"algorithm": "minibatch"}),
+        ("portfolio", 100000, 5, {"algorithm": "portfolio"}),
+        ("random", 100000, 5, {"algorithm": "random"}),
+        ("layer minibatch", 100000, 5, {"space": LAYERS, "algorithm": "minibatch"}),
+        ("wudi minibatch", 100000, 5, {"space": WUDI, "algorithm": RECIPE}),
+        ("evolve", 100000, 5, {"space": EVOLVE_SPACE, "algorithm": EVOLVE, "signal": "objective"}),
+        ("portfolio fifth", 20000, 5, {"algorithm": "portfolio"}),
+        ("racing", 100000, 5, {"algorithm": SMS, "signal": "objective", "racing": RACING}),
+        ("tpe", 100000, 5, {"algorithm": "tpe"}),
+        ("nsga2", 100000, 5, {"algorithm": "nsga2"}),
+        ("m2n2", 100000, 5, {"algorithm": "m2n2"}),
+    ],
+}
+
+# Images that score one model on the search split, by the items of a task: what the parents' scores are counted by.
+IMAGES_PER_MODEL = {"vision8": {(0, 0, 8): 5490, (128, 128, 128): 3056}, "demo": {(200, 200, 64): 2320}}
+
+
+def experiment_of(zoo, images, changes):
+    """The zoo's experiment.json with CHANGES, its paths resolved, and the budget less what the parents' scores take."""
+    folder = SOURCE / "experiments" / zoo
+    experiment = json.loads((folder / "experiment.json").read_text())
+    space = {**experiment["space"], **changes.get("space", {})}
+    experiment.update(changes, space=space, references=False, best_weights=False)
+    for key in ("base", "probes"):
+        experiment[key] = str((folder / experiment[key]).resolve())
+    experiment["parents"] = {name: str((folder / path).resolve()) for name, path in experiment["parents"].items()}
+    items = experiment["items"]
+    each = IMAGES_PER_MODEL[zoo][items["labelled"], items["corrupted"], items["unlabelled"]]
+    experiment["budget"] = {"images": images - len(experiment["parents"]) * each}
+    return experiment
+
+
+def run_clade(clade, arguments, log):
+    with open(log, "ab") as out:
+        subprocess.run([clade, *map(str, arguments)], check=True, stdout=out, stderr=subprocess.STDOUT)
+
+
+def ask_clade(clade, *arguments):
+    return json.loads(subprocess.run([clade, *map(str, arguments)], check=True, stdout=subprocess.PIPE).stdout)
+
+
+def ledger_facts(database):
+    """Images forwarded on the search split: the parents', all, and up to each child; hypervolume of the search's front by images."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as ledger:
+        (parents,) = ledger.execute("SELECT coalesce(sum(images), 0) FROM reference_scores WHERE split = 'search'").fetchone()
+        known, so_far = {}, parents
+        for child, images in ledger.execute("SELECT child, images FROM evaluations WHERE split = 'search' ORDER BY child"):
+            so_far += images
+            known[child] = so_far
+        series = [(parents + images, hypervolume)
+                  for images, hypervolume in ledger.execute("SELECT images, hypervolume FROM series ORDER BY child")]
+    return parents, so_far, known, series
+
+
+def collect(clade, run, name, images, seed):
+    front, status = ask_clade(clade, "front", run, "--format", "json"), ask_clade(clade, "status", run, "--json")
+    parents, total, known, series = ledger_facts(run / "run.db")
+    members = [{"child": m["child"], "images": known[m["child"]], "method": m["method"], "operator": m["operator"],
+                "knee": m["best"], **{split: [m[split]["accuracy"], m[split]["robustness"]]
+                                      for split in ("search", "holdout")}} for m in front["front"]]
+    return {"name": name, "seed": seed, "budget": images, "images": total, "parents_images": parents,
+            "children": status["children"], "stopped": status["stopped"], "seconds": status["seconds"],
+            "run_hash": front["run_hash"], "front": members, "series": series}
+
+
+def do_run(clade, zoo, out, name, images, seed, changes):
+    folder = out / name.replace(" ", "_")
+    folder.mkdir(parents=True, exist_ok=True)
+    run, result = folder / f"seed{seed}", folder / f"seed{seed}.json"
+    with open(folder / f"seed{seed}.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if result.exists():
+            return
+        log = folder / f"seed{seed}.log"
+        if (run / "run.db").exists():
+            run_clade(clade, ["resume", run], log)
+        else:
+            config = folder / "experiment.json"
+            config.write_text(json.dumps(experiment_of(zoo, images, changes), indent=1) + "\n")
+            run_clade(clade, ["search", config, "--run", run, "--seed", seed], log)
+        found = collect(clade, run, name, images, seed)
+        partial = result.with_suffix(".tmp")
+        partial.write_text(json.dumps(found, indent=1) + "\n")
+        os.replace(partial, result)
+        best = [max(m["holdout"][k] for m in found["front"]) for k in (0, 1)]
+        print(f"{zoo}: {name}, seed {seed}: {found['images']} images, {found['children']} children, front of {len(found['front'])}, "
+              f"holdout {best[0]:.4f} / {best[1]:.4f}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="the search benchmark on one zoo")
+    parser.add_argument("zoo", choices=CONFIGS)
+    parser.add_argument("out", nargs="?", type=Path)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of the rows of CONFIGS")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[], help="only these")
+    arguments = parser.parse_args()
+    zoo = arguments.zoo
+    out = arguments.out or SOURCE / "build" / "experiments" / "search" / zoo
+    clade = os.environ.get("CLADE", str(SOURCE / "build" / "release" / "clade"))
+    if zoo == "vision8" and not (SOURCE.parent / "shared" / "zoo" / "vision8").is_dir():
+        print("skipped: ../shared/zoo/vision8 is not here")
+        return
+    unknown = set(arguments.only) - {row[0] for row in CONFIGS[zoo]}
+    if unknown:
+        sys.exit(f"{zoo} has no {', '.join(sorted(unknown))}")
+    for name, images, seeds, changes in CONFIGS[zoo]:
+        for seed in range(1, seeds + 1):
+            if (not arguments.only or name in arguments.only) and (not arguments.seeds or seed in arguments.seeds):
+                do_run(clade, zoo, out, name, images, seed, changes)
+
+
+if __name__ == "__main__":
+    main()
