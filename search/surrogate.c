@@ -34,6 +34,7 @@ struct clade_surrogate {
     double *category;           /* (n) */
     double *centre, *deviation; /* (m): of the objectives */
     double *y, *alpha;          /* (m, n): standardised objectives; weights of the children */
+    double *products;           /* (n, n) */
     double *gram, *inverse;     /* (n, n) scratch */
     double *sorted, *feature;   /* (window), (d) scratch */
 };
@@ -49,10 +50,10 @@ static clade_status allocate(clade_surrogate *s)
     struct {
         double **to;
         size_t count;
-    } arrays[] = {{&s->units, w * d},   {&s->categories, w}, {&s->objectives, w * m}, {&s->mean, d},
-                  {&s->scale, d},       {&s->z, w * d},      {&s->category, w},       {&s->centre, m},
-                  {&s->deviation, m},   {&s->y, m * w},      {&s->alpha, m * w},      {&s->gram, w * w},
-                  {&s->inverse, w * w}, {&s->sorted, w},     {&s->feature, d}};
+    } arrays[] = {{&s->units, w * d},    {&s->categories, w},  {&s->objectives, w * m}, {&s->mean, d},
+                  {&s->scale, d},        {&s->z, w * d},       {&s->category, w},       {&s->centre, m},
+                  {&s->deviation, m},    {&s->y, m * w},       {&s->alpha, m * w},      {&s->gram, w * w},
+                  {&s->products, w * w}, {&s->inverse, w * w}, {&s->sorted, w},         {&s->feature, d}};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         *arrays[i].to = clade_calloc(arrays[i].count, sizeof(double));
         if (!*arrays[i].to)
@@ -87,9 +88,9 @@ void clade_surrogate_free(clade_surrogate *s)
 {
     if (!s)
         return;
-    double *const arrays[] = {s->units, s->categories, s->objectives, s->mean,      s->scale,
-                              s->z,     s->category,   s->centre,     s->deviation, s->y,
-                              s->alpha, s->gram,       s->inverse,    s->sorted,    s->feature};
+    double *const arrays[] = {s->units,    s->categories, s->objectives, s->mean,   s->scale, s->z,
+                              s->category, s->centre,     s->deviation,  s->y,      s->alpha, s->gram,
+                              s->products, s->inverse,    s->sorted,     s->feature};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         clade_free(arrays[i]);
     clade_free(s->number);
@@ -175,18 +176,31 @@ static void make_target(clade_surrogate *s, size_t k)
 
 /* ---- kernel ridge ---- */
 
-static double kernel(const clade_surrogate *s, const struct shape *shape, const double *a, double category_a,
-                     const double *b, double category_b)
+/* The kernel of two children out of the product of their features and the square of their distance. A quarter: 1 for a
+ * typical child with itself. */
+static double kernel(const clade_surrogate *s, const struct shape *shape, double product, double square,
+                     bool other_category)
 {
-    const double share = category_a < category_b || category_a > category_b ? SAME_CATEGORY : 1, d = (double)s->d;
-    double product = 0, square = 0;
-    for (size_t i = 0; i < s->d; i++) {
-        product += a[i] * b[i];
-        square += (a[i] - b[i]) * (a[i] - b[i]);
-    }
-    /* A quarter: 1 for a typical child with itself. */
-    return share *
-           (shape->reach > 0 ? exp(-square / (2 * shape->reach * d)) : 0.25 * (1 + product / d) * (1 + product / d));
+    const double share = other_category ? SAME_CATEGORY : 1, d = (double)s->d, linear = 1 + product / d;
+    return share * (shape->reach > 0 ? exp(-square / (2 * shape->reach * d)) : 0.25 * linear * linear);
+}
+
+static bool differ(double category_a, double category_b)
+{
+    return category_a < category_b || category_a > category_b;
+}
+
+/* Products of the features of all pairs: what every kernel is made of. */
+static void make_products(clade_surrogate *s)
+{
+    clade_gemm_f64(false, true, s->n, s->n, s->d, 1, s->z, s->z, 0, s->products);
+}
+
+static double pair(const clade_surrogate *s, const struct shape *shape, size_t i, size_t j)
+{
+    const double *p = s->products, product = p[i * s->n + j];
+    const double square = fmax(0, p[i * s->n + i] + p[j * s->n + j] - 2 * product);
+    return kernel(s, shape, product, square, differ(s->category[i], s->category[j]));
 }
 
 /* Gram matrix of the shape, factored; its inverse. False when it is not positive. */
@@ -194,8 +208,7 @@ static bool factor(clade_surrogate *s, const struct shape *shape)
 {
     for (size_t i = 0; i < s->n; i++)
         for (size_t j = 0; j <= i; j++)
-            s->gram[i * s->n + j] = kernel(s, shape, s->z + i * s->d, s->category[i], s->z + j * s->d, s->category[j]) +
-                                    (i == j ? shape->ridge : 0);
+            s->gram[i * s->n + j] = pair(s, shape, i, j) + (i == j ? shape->ridge : 0);
     if (clade_cholesky(s->n, s->gram) != 0)
         return false;
     memset(s->inverse, 0, s->n * s->n * sizeof *s->inverse);
@@ -242,6 +255,7 @@ bool clade_surrogate_fit(clade_surrogate *s)
         return false;
     for (size_t k = 0; k < s->m; k++)
         make_target(s, k);
+    make_products(s);
     if (s->fits++ % FITS_PER_CHOICE == 0)
         s->shape = choose_shape(s);
     if (s->shape == SHAPES || !factor(s, &shapes[s->shape]))
@@ -257,7 +271,13 @@ void clade_surrogate_predict(const clade_surrogate *s, const double *genome, dou
     to_features(s, s->feature, s->feature);
     memset(predicted, 0, s->m * sizeof *predicted);
     for (size_t c = 0; c < s->n; c++) {
-        const double near = kernel(s, &shapes[s->shape], s->feature, category, s->z + c * s->d, s->category[c]);
+        double product = 0, square = 0;
+        for (size_t i = 0; i < s->d; i++) {
+            const double a = s->feature[i], b = s->z[c * s->d + i];
+            product += a * b;
+            square += (a - b) * (a - b);
+        }
+        const double near = kernel(s, &shapes[s->shape], product, square, differ(category, s->category[c]));
         for (size_t k = 0; k < s->m; k++)
             predicted[k] += near * s->alpha[k * s->n + c];
     }

@@ -148,8 +148,8 @@ static clade_status score_batch(clade_worker *worker, const clade_job *job, cons
 {
     clade_scorer *scorer = worker->scorers[job->split];
     clade_batch_order order = {0};
-    clade_status status =
-        clade_batch_order_init(&order, scorer, worker->probes->n_tasks, worker->experiment->seed, job->batch);
+    clade_status status = clade_batch_order_init(&order, scorer, worker->probes->n_tasks, worker->experiment->seed,
+                                                 job->batch, job->items);
     if (status == CLADE_OK) {
         const clade_rungs rungs = {.items = (size_t)job->items, .order = (const size_t *const *)order.places};
         status = clade_scorer_run_rungs(scorer, provider, &rungs, score);
@@ -172,7 +172,7 @@ static clade_status score_race(clade_worker *worker, const clade_job *job, const
         race.robustness |= strcmp(experiment->objectives[i]->name, "robustness") == 0;
     }
     CLADE_TRY(clade_race_parse(job->race, job->race_length, scorer, &race));
-    clade_status status = clade_batch_order_init(&order, scorer, worker->probes->n_tasks, experiment->seed, 0);
+    clade_status status = clade_batch_order_init(&order, scorer, worker->probes->n_tasks, experiment->seed, 0, 0);
     if (status == CLADE_OK) {
         const clade_rungs rungs = {.shares = race.racing.shares,
                                    .n_shares = race.racing.n_shares,

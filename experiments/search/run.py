@@ -71,7 +71,7 @@ IMAGES_PER_MODEL = {"vision8": {(0, 0, 8): 5490, (128, 128, 128): 3056}, "demo":
 
 
 def experiment_of(zoo, images, changes):
-    """The zoo's experiment.json with CHANGES, its paths resolved, and the budget less what the parents' scores take."""
+    """The zoo's experiment.json with CHANGES, its paths resolved, and the budget less what the parents' scores take and what is under way."""
     folder = SOURCE / "experiments" / zoo
     experiment = json.loads((folder / "experiment.json").read_text())
     space = {**experiment["space"], **changes.get("space", {})}
@@ -81,7 +81,11 @@ def experiment_of(zoo, images, changes):
     experiment["parents"] = {name: str((folder / path).resolve()) for name, path in experiment["parents"].items()}
     items = experiment["items"]
     each = IMAGES_PER_MODEL[zoo][items["labelled"], items["corrupted"], items["unlabelled"]]
-    experiment["budget"] = {"images": images - len(experiment["parents"]) * each}
+    # When the budget is reached, up to a window of children is still under way; small ones where they are scored on batches.
+    algorithm = experiment["algorithm"]
+    batches = "minibatch" in (algorithm, algorithm["name"] if isinstance(algorithm, dict) else "")
+    under_way = 0 if batches else experiment["window"] * each
+    experiment["budget"] = {"images": images - len(experiment["parents"]) * each - under_way}
     return experiment
 
 

@@ -95,8 +95,8 @@ void clade_score_fini(clade_score *score);
  * of the n clean items of every task and likewise of its corrupted ones (an item with its corruption, or with all of
  * them); the unlabelled items, which no race looks at, come after the last rung. */
 typedef struct clade_rungs {
-    size_t items; /* above 0: no rungs, but the first so many clean items of every task, and so many corrupted ones; it
-                     ends there, with CLADE_SAMPLED */
+    size_t items; /* above 0: no rungs, but the first so many clean items of every task, and as many of its last ones
+                     corrupted (other items say more than the same ones twice); it ends there, with CLADE_SAMPLED */
     const double *shares; /* (n_shares), ascending, above 0 and below 1 */
     size_t n_shares;
     const size_t *const

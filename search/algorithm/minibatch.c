@@ -5,21 +5,21 @@
  * items learns them by heart: the winner is the luckiest of hundreds. Ranking within a generation needs no more than a
  * rough comparison on common items (common random numbers), and what the items of one generation favour by chance the
  * next ones do not, so chance averages out in the mean, as in stochastic gradient descent; sampling noise averages out
- * there, too (Beyer 1998, "Mutate large, but inherit small!"; Hansen 2016, arXiv 1604.00772, for the distribution). The
- * mean itself is scored on all items every few generations: these children are what the front is made of.
+ * there, too (Beyer 1998, "Mutate large, but inherit small!"; Hansen 2016, arXiv 1604.00772, for the distribution).
  *
  *   start       the first individuals on one batch of START_ITEMS times the items; the best of them again on all items
  *   generation  lambda children of N(m, sigma^2 C) on batch g; ranked by the sum over the objectives, each scaled by its
  *               mean and deviation in the generation; clade_cma_update
- *   mean        after every `whole` generations, on all items; with several objectives every second time it is a tilt,
- *               of each objective in turn: the mean, and TILT times the step a generation would have taken for this
- *               objective alone beyond that for the sum, as an exponential mean. They spread the front
+ *   mean        after every `whole` generations, on all items, for the front; every fourth time the average of the means (an exponential
+ *               mean over generations: Polyak & Juditsky 1992), for the mean itself wanders with the items; and, with several
+ *               objectives, every second time a tilt, of each objective in turn: the mean, and TILT times the step a
+ *               generation would have taken for this objective alone beyond that for the sum, as an exponential mean.
+ *               Tilts spread the front
  *
  * Several methods: the origin is the best of the start, and its method stays. Where items cannot be drawn (closed forms) this
  * is cma_es. Steady: a generation may hold children of the distribution before, as many as the window. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clade/alloc.h"
@@ -42,7 +42,7 @@ static const clade_parameter parameters[] = {
 };
 
 enum { START = 8, START_ITEMS = 2, AGAIN = 3, MOST_FULL = 100 };
-static const double TILT = 10, TILT_MEMORY = 0.9;
+static const double TILT = 10, TILT_MEMORY = 0.9, AVERAGE_MEMORY = 0.95;
 enum { START_BATCH = 1, FIRST_BATCH = 2 }; /* batch FIRST_BATCH + g is generation g's */
 
 /* A child of the start, or one that somebody else asked for. */
@@ -76,6 +76,7 @@ typedef struct minibatch {
     double *drawn_mean;  /* (window, n): the mean that child c in flight was drawn around, at c modulo window */
     double *drawn_sigma; /* (window) */
     double *tilt;        /* (n_objectives, n): see above */
+    double *average;     /* (n): of the means */
     double *origin;      /* (n_genes) scratch */
 } minibatch;
 
@@ -95,6 +96,7 @@ static void destroy(void *state)
     clade_free(s->drawn_mean);
     clade_free(s->drawn_sigma);
     clade_free(s->tilt);
+    clade_free(s->average);
     clade_free(s->objectives);
     clade_free(s->value);
     clade_free(s->order);
@@ -192,12 +194,14 @@ static clade_status begin(minibatch *s, uint64_t child)
     s->sorted = clade_calloc(lambda * n, sizeof *s->sorted);
     s->objectives = clade_calloc(lambda * s->problem.n_objectives, sizeof *s->objectives);
     s->tilt = clade_calloc(s->problem.n_objectives * n, sizeof *s->tilt);
+    s->average = clade_calloc(n, sizeof *s->average);
     s->value = clade_calloc(2 * lambda, sizeof *s->value);
     s->order = clade_calloc(lambda, sizeof *s->order);
-    if (!s->steps || !s->tilt || !s->drawn_mean || !s->drawn_sigma || !s->sorted || !s->objectives || !s->value ||
-        !s->order)
+    if (!s->steps || !s->tilt || !s->average || !s->drawn_mean || !s->drawn_sigma || !s->sorted || !s->objectives ||
+        !s->value || !s->order)
         return clade_fail_memory((2 * lambda + s->problem.window) * n * sizeof *s->steps, "a generation");
     clade_cma_genes_to_vector(&s->genes, s->origin, NULL, s->cma.m);
+    memcpy(s->average, s->cma.m, n * sizeof *s->average);
     s->begun = true;
     return CLADE_OK;
 }
@@ -231,17 +235,18 @@ static void propose_again(const minibatch *s, clade_proposal *proposal)
 
 /* ---- generations ---- */
 
-/* The mean, or every second time a tilt, into X. */
+/* The mean, or in its turn the average or a tilt, into X. */
 static void propose_mean(const minibatch *s, uint64_t turn, double *x, clade_proposal *proposal)
 {
     const size_t n = s->cma.n, m = s->problem.n_objectives, k = (size_t)(turn / 2) % m;
-    memcpy(x, s->cma.m, n * sizeof *x);
-    snprintf(proposal->operator_name, sizeof proposal->operator_name, "mean");
-    if (turn % 2 == 0 || m < 2)
-        return;
-    for (size_t i = 0; i < n; i++)
+    const bool average = turn % 4 == 2, tilt = turn % 2 == 1 && m > 1;
+    memcpy(x, average ? s->average : s->cma.m, n * sizeof *x);
+    for (size_t i = 0; tilt && i < n; i++)
         x[i] += TILT * s->tilt[k * n + i];
-    snprintf(proposal->operator_name, sizeof proposal->operator_name, "tilt %zu", k + 1);
+    if (tilt)
+        snprintf(proposal->operator_name, sizeof proposal->operator_name, "tilt %zu", k + 1);
+    else
+        snprintf(proposal->operator_name, sizeof proposal->operator_name, average ? "average" : "mean");
 }
 
 /* Own child number INDEX after the start: WHOLE generations of lambda, then the mean. */
@@ -353,7 +358,10 @@ static clade_status learn(minibatch *s)
         add_mean_step(s, s->order, share, tilt);
     }
     s->collected = 0;
-    return clade_cma_update(&s->cma, s->sorted);
+    CLADE_TRY(clade_cma_update(&s->cma, s->sorted));
+    for (size_t i = 0; i < n; i++)
+        s->average[i] = AVERAGE_MEMORY * s->average[i] + (1 - AVERAGE_MEMORY) * s->cma.m[i];
+    return CLADE_OK;
 }
 
 static clade_status tell(void *state, const clade_told *told)

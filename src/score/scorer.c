@@ -362,7 +362,7 @@ clade_status clade_scorer_run_rungs(clade_scorer *scorer, const clade_provider *
                                     clade_score *score)
 {
     *score = (clade_score){0};
-    clade_scorer_begin(scorer, rungs->order);
+    clade_scorer_begin(scorer, rungs->order, rungs->items > 0);
     if (rungs->items > 0)
         return run_sample(scorer, provider, rungs->items, score);
     for (size_t r = 0; r < rungs->n_shares; r++) {
@@ -379,33 +379,4 @@ clade_status clade_scorer_run_rungs(clade_scorer *scorer, const clade_provider *
     }
     CLADE_TRY(clade_scorer_forward(scorer, provider, 1.0, 0));
     return measure(scorer, true, score);
-}
-
-void clade_score_fini(clade_score *score)
-{
-    for (size_t t = 0; t < score->n_tasks; t++) {
-        clade_free(score->tasks[t].correct);
-        clade_free(score->tasks[t].seen);
-    }
-    clade_free(score->tasks);
-    *score = (clade_score){0};
-}
-
-/* ---- bits ---- */
-
-size_t clade_score_bits(const clade_score *score)
-{
-    size_t bits = 0;
-    for (size_t t = 0; t < score->n_tasks; t++)
-        bits += score->tasks[t].n_correct;
-    return bits;
-}
-
-void clade_score_join_bits(const clade_score *score, uint8_t *bits)
-{
-    size_t at = 0;
-    for (size_t t = 0; t < score->n_tasks; t++)
-        for (size_t i = 0; i < score->tasks[t].n_correct; i++, at++)
-            if (score->tasks[t].correct[i / 8] >> (i % 8) & 1)
-                bits[at / 8] = (uint8_t)(bits[at / 8] | 1 << (at % 8));
 }

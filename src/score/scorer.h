@@ -50,8 +50,9 @@ clade_status clade_scorer_load(clade_scorer *scorer) CLADE_CHECK_RESULT;
 
 /* ---- scorer_pass.c ---- */
 
-/* Begin a run: nothing is seen, and the items of every task are in the order ORDER (clade_rungs). */
-void clade_scorer_begin(clade_scorer *scorer, const size_t *const *order);
+/* Begin a run: nothing is seen, and the items of every task are in the order ORDER (clade_rungs), the corrupted ones, with
+ * APART, in the opposite order. */
+void clade_scorer_begin(clade_scorer *scorer, const size_t *const *order, bool apart);
 /* Forward what the first SHARE of the labelled items has that was not seen yet; 1: everything. With ITEMS above 0: of
  * the first ITEMS of every task and kind. */
 clade_status clade_scorer_forward(clade_scorer *scorer, const clade_provider *provider, double share,

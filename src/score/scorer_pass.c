@@ -49,17 +49,19 @@ size_t clade_scorer_labelled(const clade_scorer *scorer, size_t task)
     return clean > corrupted ? clean : corrupted;
 }
 
-/* Number the clean items of a task in its order, and its corrupted ones. */
-static void rank_task(clade_scorer *scorer, size_t task, const size_t *order)
+/* Number the clean items of a task in its order, and its corrupted ones; APART from the other end of the order. */
+static void rank_task(clade_scorer *scorer, size_t task, const size_t *order, bool apart)
 {
     const size_t per_task = parts_of_task(scorer), labelled = clade_scorer_labelled(scorer, task);
     const part *clean = scorer->parts + task * per_task;
     const size_t corrupted = corrupted_items(scorer, task), n = per_task - 2;
     uint32_t clean_rank = 0, corrupted_rank = 0;
     for (size_t place = 0; place < labelled; place++) {
-        const size_t i = order ? order[place] : place;
+        const size_t from_end = apart ? labelled - 1 - place : place;
+        size_t i = order ? order[place] : place;
         if (i < clean->count)
             scorer->rank[clean->stream + i] = clean_rank++;
+        i = order ? order[from_end] : from_end;
         if (i >= corrupted)
             continue;
         for (size_t k = 0; k < n; k++) {
@@ -71,12 +73,12 @@ static void rank_task(clade_scorer *scorer, size_t task, const size_t *order)
     }
 }
 
-void clade_scorer_begin(clade_scorer *scorer, const size_t *const *order)
+void clade_scorer_begin(clade_scorer *scorer, const size_t *const *order, bool apart)
 {
     memset(scorer->seen, 0, scorer->images);
     memset(scorer->rank, 0, scorer->images * sizeof *scorer->rank);
     for (size_t t = 0; t < scorer->probes->n_tasks; t++)
-        rank_task(scorer, t, order ? order[t] : NULL);
+        rank_task(scorer, t, order ? order[t] : NULL, apart);
 }
 
 /* The rank at which the first SHARE of the items of P ends, or (above 0) the first ITEMS. */
