@@ -84,7 +84,7 @@ def experiment_of(zoo, images, changes):
     # When the budget is reached, up to a window of children is still under way; small ones where they are scored on batches.
     algorithm = experiment["algorithm"]
     batches = "minibatch" in (algorithm, algorithm["name"] if isinstance(algorithm, dict) else "")
-    under_way = 0 if batches else experiment["window"] * each
+    under_way = (1 if batches else experiment["window"]) * each
     experiment["budget"] = {"images": images - len(experiment["parents"]) * each - under_way}
     return experiment
 
