@@ -44,7 +44,7 @@ typedef struct clade_experiment {
     /* search */
     bool smooth; /* "signal": "loss" (default): algorithms are told the bounded losses instead of the accuracies, which
                     are steps in the weights; or "objective". With racing always the objectives */
-    const clade_algorithm *algorithm;  /* default sms_emoa */
+    const clade_algorithm *algorithm;  /* default portfolio */
     double *algorithm_parameters;      /* (n_parameters of the algorithm), owned */
     clade_preselect_options preselect; /* default: none */
     uint64_t

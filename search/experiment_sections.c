@@ -341,7 +341,7 @@ clade_status clade_experiment_algorithm(clade_experiment *experiment, const clad
     const bool absent = clade_json_kind_of(at) == CLADE_JSON_ABSENT,
                plain = clade_json_kind_of(at) == CLADE_JSON_STRING;
     const clade_json_at name = plain ? *at : clade_json_member(at, "name");
-    const clade_algorithm *algorithm = clade_algorithm_find("sms_emoa");
+    const clade_algorithm *algorithm = clade_algorithm_find("portfolio");
     if (!absent && (plain || clade_json_is(at, problems, CLADE_JSON_OBJECT)))
         algorithm = read_algorithm_name(&name, problems);
     if (!algorithm)

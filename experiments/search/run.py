@@ -19,13 +19,17 @@ SOURCE = HERE.parent.parent
 
 LAYERS = {"sites": "layer", "coordinates": "full"}
 # WUDI's closed form with one weight per parent and site: linear in the weights, so a child costs no more than task arithmetic.
-WUDI = {"methods": ["wudi_closed_form"], "range": {"weight": [-0.5, 2], "lambda": [1, 1]}, **LAYERS}
+WUDI = {"methods": ["wudi_closed_form"], "range": {"weight": [-1, 2.5], "lambda": [1, 1]}, **LAYERS}
+# Four methods, a strength per layer times one per parent: what experiments/vision8 searched before.
+PRODUCT = {"methods": ["task_arithmetic", "ties", "dare_ties", "linear"], "sites": "layer", "coordinates": "product",
+           "range": {"weight": [0, 1], "density": [0.05, 1], "drop_rate": [0, 0.95]}}
 # mergekit-evolve: one fixed method, a weight per parent and site, CMA-ES on the weighted sum of the metrics.
 EVOLVE_SPACE = {"methods": ["task_arithmetic"], "range": {"weight": [0, 1], "lambda": [1, 1]}, **LAYERS}
 EVOLVE = {"name": "cma_es", "objective": "weighted_sum", "restarts": "none"}
-RECIPE = {"name": "minibatch", "sigma": 0.06}
+RECIPE = {"name": "minibatch", "sigma": 0.043}
 SMS = {"name": "sms_emoa", "population": 32}
 ALL = {"labelled": 0, "corrupted": 0, "unlabelled": 8}
+SOME = {"labelled": 128, "corrupted": 128, "unlabelled": 128}
 RACING = {"error": 0.2}
 
 # (name, images, seeds, what differs from the zoo's experiment.json)
@@ -40,9 +44,9 @@ CONFIGS = {
         ("portfolio fifth", 60000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
         ("recipe half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
         ("recipe fifth", 60000, 3, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
-        ("own sms_emoa", 300000, 3, {"algorithm": SMS}),
-        ("own minibatch", 300000, 3, {"items": ALL, "algorithm": "minibatch"}),
-        ("own portfolio", 300000, 3, {"items": ALL, "algorithm": "portfolio"}),
+        ("product sms_emoa", 300000, 3, {"space": PRODUCT, "items": SOME, "algorithm": SMS}),
+        ("product minibatch", 300000, 3, {"space": PRODUCT, "items": ALL, "algorithm": "minibatch"}),
+        ("product portfolio", 300000, 3, {"space": PRODUCT, "items": ALL, "algorithm": "portfolio"}),
         ("racing", 300000, 3,
          {"space": WUDI, "items": ALL, "algorithm": SMS, "signal": "objective", "racing": RACING}),
         ("tpe", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "tpe"}),

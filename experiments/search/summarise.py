@@ -90,13 +90,14 @@ def run_table(rows):
 # ---- the figure ----
 
 def curve(runs):
-    """(images, lower quartile, median, upper quartile) wherever a run's hypervolume changes, and at the budget's end."""
-    places = sorted({m["images"] for run in runs for m in run["front"]} | {max(run["images"] for run in runs)})
+    """(images, lower quartile, median, upper quartile) wherever a run's hypervolume changes, from when each run has a member to the end."""
+    places = sorted({m["images"] for run in runs for m in run["front"]} | {run["images"] for run in runs})
     steps = []
     for images in places:
         volumes = [hypervolume(known_by(run, images)) for run in runs]
-        steps.append((images, *(quantile(volumes, share) for share in (0.25, 0.5, 0.75))))
-    return [step for step in steps if step[2] > 0]
+        if min(volumes) > 0:
+            steps.append((images, *(quantile(volumes, share) for share in (0.25, 0.5, 0.75))))
+    return steps
 
 
 def stairs(points):

@@ -218,7 +218,8 @@ clade_status clade_levels_create(const clade_algorithm *inner, const clade_searc
     }
     l->problem = *problem;
     l->inner = inner;
-    l->options = preselect ? *preselect : clade_preselect_default();
+    l->options =
+        preselect && inner->learns ? *preselect : clade_preselect_default(); /* yardsticks stay what they are */
     l->reduced = reduced;
     l->gain.n_objectives = problem->n_objectives;
     const clade_status status = open_level(l);

@@ -36,8 +36,9 @@ static void defaults(void **state)
     assert_int_equal(e->labelled + e->corrupted + e->unlabelled, 0);
     assert_int_equal(e->memory, (size_t)1 << 30);
     assert_int_equal(e->cache_megabytes, 256);
-    assert_string_equal(e->algorithm->name, "sms_emoa");
-    assert_true(e->algorithm_parameters[0] == 32);
+    assert_string_equal(e->algorithm->name, "portfolio");
+    assert_string_equal(e->algorithm->parameters[0].choices[(size_t)e->algorithm_parameters[0]], "minibatch");
+    assert_true(e->smooth && e->references);
     assert_int_equal(e->children, 600);
     assert_int_equal(e->images, 0);
     assert_int_equal(e->window, 4);
@@ -320,10 +321,10 @@ static void preselect(void **state)
     (void)state;
     clade_experiment *e;
     assert_ok(parse("{" BASICS "}", &e));
-    assert_int_equal(e->preselect.candidates, 1);
-    clade_experiment_free(e);
-    assert_ok(parse("{" BASICS ", \"preselect\": {\"candidates\": 8, \"correlation\": 0.5, \"children\": 40}}", &e));
     assert_int_equal(e->preselect.candidates, 8);
+    clade_experiment_free(e);
+    assert_ok(parse("{" BASICS ", \"preselect\": {\"candidates\": 4, \"correlation\": 0.5, \"children\": 40}}", &e));
+    assert_int_equal(e->preselect.candidates, 4);
     assert_int_equal(e->preselect.children, 40);
     assert_true(e->preselect.correlation == 0.5);
     clade_experiment_free(e);

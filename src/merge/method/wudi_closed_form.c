@@ -1,7 +1,8 @@
 /* The minimum of WUDI's loss in closed form, linear in the weights of the parents, so that a search over them needs one
  * decomposition and no more.
  *
- *   theta = theta_0 + lambda sum_i w_i T_i                                     of a matrix; theta_0 of every other tensor
+ *   theta = theta_0 + lambda sum_i w_i T_i               of a matrix, or a kernel of rank 3 or 4 as a matrix of its outputs;
+ *                                                        theta_0 of every other tensor
  *   T_i   = tau_i + (tau_i tau_it tau_i / |tau_i|^2 - tau_i A) (A + rho I)^-1
  *   A     = sum_i tau_it tau_i / |tau_i|^2
  *
@@ -26,6 +27,22 @@ static const clade_parameter parameters[] = {
                "rho, relative to the mean eigenvalue", NULL},
 };
 
+/* A matrix, or the kernel of a convolution: (outputs, inputs x places). */
+static bool has_rows(const clade_merge_tile *tensor)
+{
+    return tensor->rank >= 2 && tensor->tensor_count > 0;
+}
+
+static size_t rows_of(const clade_merge_tile *tensor)
+{
+    return (size_t)tensor->shape[0];
+}
+
+static size_t columns_of(const clade_merge_tile *tensor)
+{
+    return (size_t)(tensor->tensor_count / tensor->shape[0]);
+}
+
 typedef struct workspace {
     double *A, *L;           /* (n, n); L: the factor of A + rho I */
     double *tau, *T, *spare; /* (m, n) */
@@ -34,7 +51,7 @@ typedef struct workspace {
 static size_t lay_out(const clade_merge_tile *tile, void *memory, workspace *at)
 {
     clade_room room = {memory, 0};
-    size_t m = (size_t)tile->shape[0], n = (size_t)tile->shape[1];
+    size_t m = rows_of(tile), n = columns_of(tile);
     at->A = clade_room_doubles(&room, n, n);
     at->L = clade_room_doubles(&room, n, n);
     at->tau = clade_room_doubles(&room, m, n);
@@ -46,13 +63,13 @@ static size_t lay_out(const clade_merge_tile *tile, void *memory, workspace *at)
 static size_t scratch_bytes(const clade_merge_tile *tile)
 {
     workspace at;
-    return clade_matrix_wants_room(tile) ? lay_out(tile, NULL, &at) : 0;
+    return has_rows(tile) && tile->n == tile->tensor_count ? lay_out(tile, NULL, &at) : 0;
 }
 
 /* Every T_i, (n_parents, tensor_count) f32; of other tensors an unused one, for the survey also looks at their elements. */
 static size_t state_bytes(const clade_merge_tile *tensor)
 {
-    return (clade_is_matrix(tensor) ? tensor->n_parents : 1) * (size_t)tensor->tensor_count * sizeof(float);
+    return (has_rows(tensor) ? tensor->n_parents : 1) * (size_t)tensor->tensor_count * sizeof(float);
 }
 
 static size_t partial_bytes(const clade_merge_tile *tensor, unsigned pass)
@@ -82,7 +99,7 @@ static double load(const clade_merge_tile *tile, size_t p, double *tau)
  * child shows it. */
 static clade_status decompose(const clade_merge_tile *tile, const workspace *at, bool *any)
 {
-    const size_t m = (size_t)tile->shape[0], n = (size_t)tile->shape[1];
+    const size_t m = rows_of(tile), n = columns_of(tile);
     double trace = 0;
     memset(at->A, 0, n * n * sizeof(double));
     for (size_t p = 0; p < tile->n_parents; p++) {
@@ -109,7 +126,7 @@ static clade_status decompose(const clade_merge_tile *tile, const workspace *at,
 /* T = T_P; zero where the parent does not differ from the base. */
 static void free_of_others(const clade_merge_tile *tile, size_t p, const workspace *at)
 {
-    const size_t m = (size_t)tile->shape[0], n = (size_t)tile->shape[1];
+    const size_t m = rows_of(tile), n = columns_of(tile);
     const double square = load(tile, p, at->tau);
     memset(at->T, 0, tile->n * sizeof(double));
     if (square <= 0)
@@ -127,9 +144,9 @@ static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *pa
     float *out = partial; /* cleared */
     bool any = false;
     (void)pass;
-    if (!clade_is_matrix(tile))
+    if (!has_rows(tile))
         return CLADE_OK;
-    CLADE_TRY(clade_linalg_fits((size_t)tile->shape[0], (size_t)tile->shape[1]));
+    CLADE_TRY(clade_linalg_fits(rows_of(tile), columns_of(tile)));
     lay_out(tile, tile->scratch, &at);
     CLADE_TRY(decompose(tile, &at, &any));
     for (size_t p = 0; any && p < tile->n_parents; p++) {
@@ -143,7 +160,7 @@ static clade_status combine(const clade_merge_tile *tile, float *out)
 {
     const float *state = tile->state;
     const double lambda = tile->site[LAMBDA];
-    const size_t n_states = clade_is_matrix(tile) ? tile->n_parents : 0;
+    const size_t n_states = has_rows(tile) ? tile->n_parents : 0;
     for (size_t i = 0; i < tile->n; i++) {
         double delta = 0;
         for (size_t p = 0; p < n_states; p++)
