@@ -24,7 +24,7 @@ own tensor tensor kernels sparse_kernels linalg fft
 own io files safetensors checkpoint idx adapter
 own merge method recipe merge vocabulary hub
 own model model
-own score corruption metrics probes score
+own score corruption metrics prediction_powered probes score
 
 for header in include/clade/*.h; do
     name=$(basename "$header" .h)
