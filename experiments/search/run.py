@@ -28,6 +28,8 @@ EVOLVE_SPACE = {"methods": ["task_arithmetic"], "range": {"weight": [0, 1], "lam
 EVOLVE = {"name": "cma_es", "objective": "weighted_sum", "restarts": "none"}
 RECIPE = {"name": "minibatch", "sigma": 0.043}
 SMS = {"name": "sms_emoa", "population": 32}
+PLAIN = {"candidates": 1}  # no pre-selection
+EVOLVE_SCORES = {"signal": "objective", "preselect": PLAIN}
 ALL = {"labelled": 0, "corrupted": 0, "unlabelled": 8}
 SOME = {"labelled": 128, "corrupted": 128, "unlabelled": 128}
 RACING = {"error": 0.2}
@@ -35,34 +37,41 @@ RACING = {"error": 0.2}
 # (name, images, seeds, what differs from the zoo's experiment.json)
 CONFIGS = {
     "vision8": [
+        # Equal to the compute of AdaMerging's 1,000 steps (605,000 forward passes), half of it, and a fifth.
         ("recipe", 605000, 5, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
-        ("portfolio", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
-        ("random", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "random"}),
-        ("sms_emoa loss", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS}),
-        ("sms_emoa objective", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS, "signal": "objective"}),
-        ("evolve", 300000, 3, {"space": EVOLVE_SPACE, "items": ALL, "algorithm": EVOLVE, "signal": "objective"}),
-        ("portfolio fifth", 60000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
+        ("portfolio", 605000, 5, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
+        ("random", 605000, 5, {"space": WUDI, "items": ALL, "algorithm": "random"}),
+        ("evolve", 605000, 5, {"space": EVOLVE_SPACE, "items": ALL, "algorithm": EVOLVE, **EVOLVE_SCORES}),
+        ("portfolio fifth", 121000, 5, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
+        ("recipe fifth", 121000, 5, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
         ("recipe half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
-        ("recipe fifth", 60000, 3, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
-        ("product sms_emoa", 300000, 3, {"space": PRODUCT, "items": SOME, "algorithm": SMS}),
-        ("product minibatch", 300000, 3, {"space": PRODUCT, "items": ALL, "algorithm": "minibatch"}),
-        ("product portfolio", 300000, 3, {"space": PRODUCT, "items": ALL, "algorithm": "portfolio"}),
-        ("racing", 300000, 3,
+        ("portfolio half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
+        ("portfolio plain half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio", "preselect": PLAIN}),
+        ("random half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "random"}),
+        ("evolve half", 300000, 3, {"space": EVOLVE_SPACE, "items": ALL, "algorithm": EVOLVE, **EVOLVE_SCORES}),
+        ("sms_emoa loss half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS}),
+        ("sms_emoa plain half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS, "preselect": PLAIN}),
+        ("sms_emoa objective half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS, "signal": "objective"}),
+        ("sms_emoa racing half", 300000, 3,
          {"space": WUDI, "items": ALL, "algorithm": SMS, "signal": "objective", "racing": RACING}),
-        ("tpe", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "tpe"}),
-        ("nsga2", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "nsga2"}),
-        ("m2n2", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "m2n2"}),
+        ("product sms_emoa half", 300000, 3, {"space": PRODUCT, "items": SOME, "algorithm": SMS}),
+        ("product minibatch half", 300000, 3, {"space": PRODUCT, "items": ALL, "algorithm": "minibatch"}),
+        ("product portfolio half", 300000, 3, {"space": PRODUCT, "items": ALL, "algorithm": "portfolio"}),
+        ("tpe half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "tpe"}),
+        ("nsga2 half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "nsga2"}),
+        ("m2n2 half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "m2n2"}),
     ],
     "demo": [
         ("sms_emoa loss", 100000, 5, {"algorithm": SMS}),
         ("sms_emoa objective", 100000, 5, {"algorithm": SMS, "signal": "objective"}),
         ("minibatch", 100000, 5, {"algorithm": "minibatch"}),
         ("portfolio", 100000, 5, {"algorithm": "portfolio"}),
+        ("portfolio plain", 100000, 5, {"algorithm": "portfolio", "preselect": PLAIN}),
+        ("sms_emoa plain", 100000, 5, {"algorithm": SMS, "preselect": PLAIN}),
         ("random", 100000, 5, {"algorithm": "random"}),
         ("layer minibatch", 100000, 5, {"space": LAYERS, "algorithm": "minibatch"}),
         ("wudi minibatch", 100000, 5, {"space": WUDI, "algorithm": RECIPE}),
-        ("evolve", 100000, 5, {"space": EVOLVE_SPACE, "algorithm": EVOLVE, "signal": "objective"}),
-        ("portfolio fifth", 20000, 5, {"algorithm": "portfolio"}),
+        ("evolve", 100000, 5, {"space": EVOLVE_SPACE, "algorithm": EVOLVE, **EVOLVE_SCORES}),
         ("racing", 100000, 5, {"algorithm": SMS, "signal": "objective", "racing": RACING}),
         ("tpe", 100000, 5, {"algorithm": "tpe"}),
         ("nsga2", 100000, 5, {"algorithm": "nsga2"}),

@@ -1,9 +1,10 @@
-"""Summarise runs of run.py: python3 summarise.py OUT_FOLDER [FIGURE.svg]
+"""Summarise runs of run.py: python3 summarise.py OUT_FOLDER [FIGURE.svg] [--whole]
 
 Prints a Markdown table (median, and lower to upper quartile over the seeds, of the final front on holdout) and one row per run; draws the
 holdout hypervolume of (accuracy, robustness), reference (0, 0), against images forwarded. What is drawn at n images is the hypervolume of
 those members of the final front that were known by then: members that were replaced later have no holdout score. So a curve is a lower
-bound of what a run with that budget would have had; where runs with smaller budgets were made, their ends are the dots.
+bound of what a run with that budget would have had, and so are the tables: members that came after the row's images (children under way when
+the budget ended) are left out, unless --whole asks for them. Where runs with smaller budgets were made, their ends are the dots.
 """
 import json
 import sys
@@ -40,16 +41,20 @@ def known_by(run, images):
 
 
 def figures_of(run):
-    """Of a run's final front on holdout: hypervolume, best accuracy, best robustness, and the knee (chosen on the search split) in both."""
+    """Of a run's final front on holdout: hypervolume, best accuracy, best robustness, and in both the knee (chosen on the search split; if it
+    came after the budget, the member with the largest area there)."""
     points = [m["holdout"] for m in run["front"]]
-    knee = next(m for m in run["front"] if m["knee"])["holdout"]
+    knee = max(run["front"], key=lambda m: (m["knee"], m["search"][0] * m["search"][1]))["holdout"]
     return [hypervolume(points), max(p[0] for p in points), max(p[1] for p in points), *knee]
 
 
-def load(folder):
+def load(folder, whole):
+    """The runs by name; unless WHOLE, less what came after the budget's images."""
     rows = {}
     for path in sorted(folder.glob("*/seed*.json")):
         run = json.loads(path.read_text())
+        if not whole:
+            run["front"] = [m for m in run["front"] if m["images"] <= run["budget"]]
         rows.setdefault(run["name"], []).append(run)
     # Best hypervolume first.
     return sorted(rows.items(), key=lambda row: (-quantile([figures_of(r)[0] for r in row[1]], 0.5), row[0]))
@@ -148,7 +153,8 @@ def draw(rows):
 
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
              f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>', *axes(most_images, low, high, place)]
-    names = [name for name, _ in rows if whole_of(name) == name]
+    known = {name for name, _ in rows}
+    names = [name for name, _ in rows if whole_of(name) == name or whole_of(name) not in known]
     for index, name in enumerate(names):
         colour, steps = COLOURS[index % len(COLOURS)], curves[name]
         lower, middle, upper = (stairs([place(step[0], step[k]) for step in steps]) for k in (1, 2, 3))
@@ -160,21 +166,22 @@ def draw(rows):
         parts.append(f'<line x1="{WIDTH - RIGHT + 12}" y1="{y}" x2="{WIDTH - RIGHT + 36}" y2="{y}" stroke="{colour}" stroke-width="2"{dashes}/>')
         parts.append(f'<text x="{WIDTH - RIGHT + 42}" y="{y + 4}">{name}, n = {len(dict(rows)[name])}</text>')
     for name, _ in rows:
-        if whole_of(name) != name and whole_of(name) in names:
+        if name not in names:
             x, y = place(curves[name][-1][0], curves[name][-1][2])
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{COLOURS[names.index(whole_of(name)) % len(COLOURS)]}"/>')
     return "\n".join(parts + ["</svg>"]) + "\n"
 
 
 def main():
-    rows = load(Path(sys.argv[1]))
+    arguments = [a for a in sys.argv[1:] if a != "--whole"]
+    rows = load(Path(arguments[0]), "--whole" in sys.argv)
     if not rows:
-        sys.exit(f"{sys.argv[1]}: no finished run")
+        sys.exit(f"{arguments[0]}: no finished run")
     print("\n".join(table(rows)))
     print()
     print("\n".join(run_table(rows)))
-    if len(sys.argv) > 2:
-        Path(sys.argv[2]).write_text(draw(rows))
+    if len(arguments) > 1:
+        Path(arguments[1]).write_text(draw(rows))
 
 
 if __name__ == "__main__":
