@@ -82,6 +82,7 @@ static clade_status breed(clade_engine *engine, clade_slot *slot, clade_child_ro
         row->n_parents = proposal.n_parents;
         slot->batch = row->batch = proposal.batch;
         slot->items = row->items = proposal.items;
+        slot->cost = 1; /* of a child that fails: not known */
         memcpy(row->parents, proposal.parents, proposal.n_parents * sizeof row->parents[0]);
         status = clade_text_status(&row->recipe);
     }

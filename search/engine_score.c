@@ -311,12 +311,18 @@ clade_status clade_best_hand_made(clade_ledger *ledger, const clade_experiment *
     return status;
 }
 
+static bool searches_retention(const clade_experiment *experiment)
+{
+    bool searched = false;
+    for (size_t i = 0; i < experiment->n_objectives; i++)
+        searched |= strcmp(experiment->objectives[i]->name, "retention") == 0;
+    return searched;
+}
+
 /* A search for retention needs each task's fine-tune among the parents. */
 static clade_status check_retention(const clade_engine *engine)
 {
-    bool searched = false;
-    for (size_t i = 0; i < engine->experiment->n_objectives; i++)
-        searched |= strcmp(engine->experiment->objectives[i]->name, "retention") == 0;
+    const bool searched = searches_retention(engine->experiment);
     for (size_t t = 0; searched && t < engine->probes->n_tasks; t++)
         if (!(engine->retention[t] > 0.0))
             return clade_fail(CLADE_ECONFIG,
@@ -332,7 +338,8 @@ clade_status clade_engine_score_parents(clade_engine *engine)
     const size_t before = experiment->base ? 2 : 1;
     scorings list = {0};
     clade_status status = CLADE_OK;
-    for (size_t p = 0; status == CLADE_OK && p < experiment->n_parents; p++)
+    const bool wanted = experiment->references || searches_retention(experiment);
+    for (size_t p = 0; status == CLADE_OK && wanted && p < experiment->n_parents; p++)
         status = add_reference(engine, before + p, CLADE_SEARCH, &list);
     if (status == CLADE_OK)
         status = score_list(engine, &list);

@@ -134,7 +134,7 @@ clade_status clade_engine_race(const clade_engine *engine, clade_text *race) CLA
 /* Fill ROW from a pool's result (its bytes are taken) and, when it is a score, SCORE. */
 clade_status clade_engine_row(const clade_probes *probes, const clade_score_plan *plan, clade_pool_result *result,
                               clade_evaluation_row *row, clade_score *score) CLADE_CHECK_RESULT;
-/* Before the loop: the parents on the search split; fills `retention`. */
+/* Before the loop: the parents on the search split, where references or retention are wanted; fills `retention`. */
 clade_status clade_engine_score_parents(clade_engine *engine) CLADE_CHECK_RESULT;
 /* LOSSES (n_parents): the mean negative log likelihood of each parent over the tasks' labelled items, out of the ledger; *KNOWN
  * false when one of them could not be scored. */

@@ -57,7 +57,7 @@ typedef struct clade_experiment {
     double target_hypervolume; /* and so does a front of this hypervolume, as clade_archive_hypervolume; NAN */
     size_t window;             /* W; default 4 */
     char *best;                /* "knee" (default) or an objective's name: which member of the front is "the best" */
-    bool references;           /* score base, average and every parent at the end, too; default true */
+    bool references;           /* score base, average and every parent, too; default true */
     bool best_weights;         /* write the best's weights at the end; default true */
 } clade_experiment;
 

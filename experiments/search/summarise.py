@@ -96,7 +96,7 @@ def run_table(rows):
 
 def curve(runs):
     """(images, lower quartile, median, upper quartile) wherever a run's hypervolume changes, from when each run has a member to the end."""
-    places = sorted({m["images"] for run in runs for m in run["front"]} | {run["images"] for run in runs})
+    places = sorted({m["images"] for run in runs for m in run["front"]} | {min(run["images"], run["budget"]) for run in runs})
     steps = []
     for images in places:
         volumes = [hypervolume(known_by(run, images)) for run in runs]

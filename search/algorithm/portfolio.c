@@ -1,11 +1,12 @@
 /* A portfolio of steady algorithms: each child is bred by one of them, and those that have been bringing hypervolume
- * breed more (probability matching with a floor, as for the operators of a population: Thierens 2005; on portfolios of
- * evolutionary algorithms see Vrugt & Robinson 2007, AMALGAM).
+ * get a larger share of the images (probability matching with a floor, as for the operators of a population: Thierens
+ * 2005; on portfolios of evolutionary algorithms see Vrugt & Robinson 2007, AMALGAM).
  *
  * All members are told all children that were scored whole, so each builds on what the others found; what a member is
  * asked for is its own. The first member has the start: the first individuals, and as many more as make 16. The credit of
- * a child is its share of the hypervolume (gain.h); a member's quality is the ratio of exponential means over its
- * children, of their credit and of what they cost. */
+ * a child is its share of the hypervolume (gain.h); a member's quality is its credit for what its children cost, both
+ * forgotten as images go by. Whose children are cheap (batches) breeds more of them for its share. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static const clade_parameter parameters[] = {
 };
 
 static const double FLOOR = 0.15;      /* least probability of a member */
-static const double FORGETTING = 0.05; /* weight of a new child in a member's quality */
+static const double MEMORY = 0.95;     /* what is left of a sum after the cost of a child that is scored whole */
 static const double START_GAIN = 0.02; /* before anything is known */
 
 typedef struct member {
@@ -38,7 +39,7 @@ typedef struct member {
     double values[CLADE_MAX_PARAMETERS];
     clade_search_problem problem;
     void *state;
-    double gain, cost; /* exponential means over its children */
+    double gain, cost, children; /* sums over its children, that fade with what they cost */
 } member;
 
 typedef struct portfolio {
@@ -77,6 +78,7 @@ static clade_status add_member(portfolio *p, const char *name)
     m->problem.parameters = m->values;
     m->gain = START_GAIN;
     m->cost = 1;
+    m->children = 1;
     CLADE_TRY(m->algorithm->create(&m->problem, &m->state));
     p->n_members++;
     return CLADE_OK;
@@ -124,15 +126,19 @@ static double share(const portfolio *p, size_t index)
     return sum > 0 ? FLOOR + (1 - count * FLOOR) * quality(&p->members[index]) / sum : 1 / count;
 }
 
+/* The probability of breeding the next child is the share of the images over what a child of the member costs. */
 static size_t draw_member(const portfolio *p, uint64_t child)
 {
+    double rate[MEMBERS], sum = 0;
+    size_t index = 0;
     if (child < p->start)
         return 0;
+    for (size_t i = 0; i < p->n_members; i++)
+        sum += rate[i] = share(p, i) * p->members[i].children / p->members[i].cost;
     clade_rng rng = clade_child_rng(p->problem.seed, child, 0, CLADE_DRAW_MEMBER);
-    double left = clade_rng_uniform(&rng);
-    size_t index = 0;
-    while (index + 1 < p->n_members && left >= share(p, index))
-        left -= share(p, index++);
+    double left = clade_rng_uniform(&rng) * sum;
+    while (index + 1 < p->n_members && left >= rate[index])
+        left -= rate[index++];
     return index;
 }
 
@@ -161,8 +167,10 @@ static clade_status tell(void *state, const clade_told *told)
         CLADE_TRY(clade_gain_add(&p->gain, told->objectives, &gained));
     if (index < MEMBERS) {
         member *m = &p->members[index];
-        m->gain += FORGETTING * (gained - m->gain);
-        m->cost += FORGETTING * (told->cost - m->cost);
+        const double left = pow(MEMORY, told->cost);
+        m->gain = left * m->gain + gained;
+        m->cost = left * m->cost + told->cost;
+        m->children = left * m->children + 1;
     }
     for (size_t i = 0; i < p->n_members; i++) {
         if (i != index && !told->complete)
