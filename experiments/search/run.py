@@ -1,6 +1,6 @@
 """Run the search benchmark on one zoo: python3 run.py demo|vision8 [OUT_FOLDER] [--only NAME ...] [--seeds N]
 
-Every run forwards the same number of images on the search split, the parents' scores included. The rows of CONFIGS are run in their order, the
+Every run forwards the same number of images on the search split (the parents are not scored: "references": false). The rows of CONFIGS are run in their order, the
 seeds of a row one after the other; finished runs are not repeated, interrupted ones are resumed, and two of these scripts on one folder
 share the work (each run is locked). OUT_FOLDER/NAME/seedN.json holds what summarise.py reads. `vision8` needs the zoo beside the
 repository (../shared/zoo) and is skipped with a notice where it is absent. CLADE names the program; the default is build/release/clade.
@@ -79,12 +79,12 @@ CONFIGS = {
     ],
 }
 
-# Images that score one model on the search split, by the items of a task: what the parents' scores are counted by.
+# Images that score one model on the search split, by the items of a task: what is under way is counted by.
 IMAGES_PER_MODEL = {"vision8": {(0, 0, 8): 5490, (128, 128, 128): 3056}, "demo": {(200, 200, 64): 2320}}
 
 
 def experiment_of(zoo, images, changes):
-    """The zoo's experiment.json with CHANGES, its paths resolved, and the budget less what the parents' scores take and what is under way."""
+    """The zoo's experiment.json with CHANGES, its paths resolved, and the budget less what is under way."""
     folder = SOURCE / "experiments" / zoo
     experiment = json.loads((folder / "experiment.json").read_text())
     space = {**experiment["space"], **changes.get("space", {})}
@@ -98,7 +98,7 @@ def experiment_of(zoo, images, changes):
     algorithm = experiment["algorithm"]
     batches = "minibatch" in (algorithm, algorithm["name"] if isinstance(algorithm, dict) else "")
     under_way = (1 if batches else experiment["window"]) * each
-    experiment["budget"] = {"images": images - len(experiment["parents"]) * each - under_way}
+    experiment["budget"] = {"images": images - under_way}
     return experiment
 
 
