@@ -128,6 +128,31 @@ static clade_status read_clock(clade_engine *engine)
 
 /* ---- the search ---- */
 
+/* LOSSES (n_parents): the mean negative log likelihood of each parent over the tasks' labelled items, out of the ledger;
+ * *KNOWN false when one of them was not scored, or could not be. */
+static clade_status parent_losses(const clade_engine *engine, double *losses, bool *known)
+{
+    const clade_experiment *experiment = engine->experiment;
+    const clade_score_plan plan = clade_plan_of(experiment, CLADE_SEARCH);
+    clade_evaluation_row row = {0};
+    clade_status status = CLADE_OK;
+    *known = true;
+    for (size_t p = 0; status == CLADE_OK && p < experiment->n_parents; p++) {
+        char name[128]; /* a parent's name has at most 64 */
+        bool found = false;
+        clade_score score = {.clean = {.nll = NAN}};
+        snprintf(name, sizeof name, "parent %s", experiment->parent_names[p]);
+        status = clade_ledger_get_reference(engine->ledger, name, CLADE_SEARCH, &row, &found);
+        if (status == CLADE_OK && found && row.status == CLADE_OK)
+            status = clade_score_parse(clade_text_get(&row.score), row.score.length, engine->probes, &plan, &score);
+        losses[p] = score.clean.nll;
+        *known = *known && isfinite(losses[p]);
+        clade_score_fini(&score);
+    }
+    clade_evaluation_row_fini(&row);
+    return status;
+}
+
 static clade_status open_space(clade_engine *engine)
 {
     const clade_experiment *experiment = engine->experiment;
@@ -135,7 +160,7 @@ static clade_status open_space(clade_engine *engine)
     CLADE_TRY(clade_merge_space_new(&plan, engine->family, &engine->space));
     double losses[CLADE_MAX_PARENTS];
     bool known = false;
-    CLADE_TRY(clade_engine_parent_losses(engine, losses, &known));
+    CLADE_TRY(parent_losses(engine, losses, &known));
     const clade_first_sources sources = {.recipe_paths = (const char *const *)experiment->first,
                                          .n_recipes = experiment->n_first,
                                          .parent_losses = known ? losses : NULL};

@@ -349,29 +349,6 @@ clade_status clade_engine_score_parents(clade_engine *engine)
     return status == CLADE_OK ? check_retention(engine) : status;
 }
 
-clade_status clade_engine_parent_losses(const clade_engine *engine, double *losses, bool *known)
-{
-    const clade_experiment *experiment = engine->experiment;
-    const clade_score_plan plan = clade_plan_of(experiment, CLADE_SEARCH);
-    clade_evaluation_row row = {0};
-    clade_status status = CLADE_OK;
-    *known = true;
-    for (size_t p = 0; status == CLADE_OK && p < experiment->n_parents; p++) {
-        char name[NAME_BYTES];
-        bool found = false;
-        clade_score score = {.clean = {.nll = NAN}};
-        snprintf(name, sizeof name, "parent %s", experiment->parent_names[p]);
-        status = clade_ledger_get_reference(engine->ledger, name, CLADE_SEARCH, &row, &found);
-        if (status == CLADE_OK && found && row.status == CLADE_OK)
-            status = clade_score_parse(clade_text_get(&row.score), row.score.length, engine->probes, &plan, &score);
-        losses[p] = score.clean.nll;
-        *known = *known && isfinite(losses[p]);
-        clade_score_fini(&score);
-    }
-    clade_evaluation_row_fini(&row);
-    return status;
-}
-
 clade_status clade_engine_score_rest(clade_engine *engine)
 {
     const bool holdout = clade_has_holdout(engine->probes);

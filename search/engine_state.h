@@ -136,9 +136,6 @@ clade_status clade_engine_row(const clade_probes *probes, const clade_score_plan
                               clade_evaluation_row *row, clade_score *score) CLADE_CHECK_RESULT;
 /* Before the loop: the parents on the search split, where references or retention are wanted; fills `retention`. */
 clade_status clade_engine_score_parents(clade_engine *engine) CLADE_CHECK_RESULT;
-/* LOSSES (n_parents): the mean negative log likelihood of each parent over the tasks' labelled items, out of the ledger; *KNOWN
- * false when one of them could not be scored. */
-clade_status clade_engine_parent_losses(const clade_engine *engine, double *losses, bool *known) CLADE_CHECK_RESULT;
 /* After the loop: base, average and parents on both splits, the front and the best hand-made child on holdout; only
  * what the ledger lacks. */
 clade_status clade_engine_score_rest(clade_engine *engine) CLADE_CHECK_RESULT;
