@@ -36,20 +36,12 @@ static clade_status grow(clade_archive *archive)
     return CLADE_OK;
 }
 
-static bool nowhere_worse(const double *a, const double *b, size_t m)
-{
-    for (size_t k = 0; k < m; k++)
-        if (a[k] > b[k])
-            return false;
-    return true;
-}
-
 clade_status clade_archive_add(clade_archive *archive, uint64_t child, const double *point, bool *entered)
 {
     const size_t m = archive->n_objectives;
     *entered = false;
     for (size_t i = 0; i < archive->count; i++)
-        if (nowhere_worse(archive->points + i * m, point, m))
+        if (clade_weakly_dominates(archive->points + i * m, point, m))
             return CLADE_OK;
     CLADE_TRY(grow(archive));
     size_t kept = 0;

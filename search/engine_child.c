@@ -122,12 +122,11 @@ static double value_of(const clade_engine *engine, const clade_objective *object
     return strcmp(objective->name, "robustness") == 0 ? score->stopped.robustness : NAN;
 }
 
-/* What the algorithm is told of an objective, minimised. A race estimates objectives, and not their signals. */
+/* What the algorithm is told of an objective, minimised. */
 static double signal_of(const clade_engine *engine, const clade_objective *objective, double value,
                         const clade_score *score)
 {
-    const bool raced = engine->experiment->racing.n_shares > 0;
-    if (engine->experiment->smooth && !raced && objective->signal)
+    if (engine->experiment->smooth && objective->signal)
         return clade_objective_find(objective->signal)->value(score, engine->retention);
     return objective->maximise ? -value : value;
 }

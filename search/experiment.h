@@ -43,7 +43,7 @@ typedef struct clade_experiment {
     size_t cache_megabytes; /* what a rank keeps of surveys of the parents (10^6 bytes); default 256; 0: nothing */
     /* search */
     bool smooth; /* "signal": "loss" (default): algorithms are told the bounded losses instead of the accuracies, which
-                    are steps in the weights; or "objective". With racing always the objectives */
+                    are steps in the weights; or "objective", as always with racing */
     const clade_algorithm *algorithm;  /* default portfolio */
     double *algorithm_parameters;      /* (n_parameters of the algorithm), owned */
     clade_preselect_options preselect; /* default: none */

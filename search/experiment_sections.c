@@ -260,16 +260,19 @@ uint64_t clade_experiment_count(const clade_json_at *section, const char *key, u
     return (uint64_t)value;
 }
 
-/* What algorithms are told of the objectives. */
+/* What algorithms are told of the objectives. A race estimates objectives, and not their losses. */
 void clade_experiment_signal(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
 {
     static const char *const words[] = {"loss", "objective"};
-    const char *word = "loss";
-    if (clade_json_kind_of(at) != CLADE_JSON_ABSENT && !clade_json_string(at, problems, &word))
+    const bool races = experiment->racing.n_shares > 0, given = clade_json_kind_of(at) != CLADE_JSON_ABSENT;
+    const char *word = words[races];
+    if (given && !clade_json_string(at, problems, &word))
         return;
     experiment->smooth = strcmp(word, "loss") == 0;
     if (!experiment->smooth && strcmp(word, "objective") != 0)
         unknown(at, problems, "signal", word, words, 2);
+    else if (experiment->smooth && races)
+        clade_json_problem(at, problems, "found \"loss\", expected \"objective\" when children race");
 }
 
 void clade_experiment_items(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)

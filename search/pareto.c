@@ -17,6 +17,27 @@ bool clade_dominates(const double *a, const double *b, size_t m)
     return better;
 }
 
+bool clade_weakly_dominates(const double *a, const double *b, size_t m)
+{
+    for (size_t k = 0; k < m; k++)
+        if (a[k] > b[k])
+            return false;
+    return true;
+}
+
+void clade_objective_range(const double *points, size_t n, size_t m, double *ideal, double *range)
+{
+    for (size_t k = 0; k < m; k++) {
+        double least = points[k], most = least;
+        for (size_t i = 1; i < n; i++) {
+            least = fmin(least, points[i * m + k]);
+            most = fmax(most, points[i * m + k]);
+        }
+        ideal[k] = least;
+        range[k] = most > least ? most - least : 1;
+    }
+}
+
 /* Fast non-dominated sort (Deb et al. 2002, section III.A): n_p counts those that dominate p; front 0 has n_p = 0;
  * taking a front away lowers the counts of those it dominates. The sets S_p are found again instead of stored: O(m n^2)
  * time, O(n) memory. */

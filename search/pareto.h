@@ -10,6 +10,11 @@
 
 /* a is nowhere worse and somewhere better than b. */
 bool clade_dominates(const double *a, const double *b, size_t m);
+/* a is nowhere worse than b (it may be equal). */
+bool clade_weakly_dominates(const double *a, const double *b, size_t m);
+/* IDEAL (m), the least of each objective, and RANGE (m), how far the greatest (the nadir, of a front) is above it, 1 where that
+ * is 0: (x - ideal) / range scales the points to [0, 1]. n >= 1. */
+void clade_objective_range(const double *points, size_t n, size_t m, double *ideal, double *range);
 /* Front number of each point from 0 (Deb 2002, fast non-dominated sort). RANK (n). CLADE_EIO without memory. */
 clade_status clade_pareto_ranks(const double *points, size_t n, size_t m, size_t *rank) CLADE_CHECK_RESULT;
 /* Crowding distance inside each front: ends of every objective infinite, inner terms of a zero-range objective 0. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "search/algorithm/catcma_state.h"
+#include "search/pareto.h"
 
 static const double COMMON = 0.5;            /* share of a step that is common to the kernels of a category */
 static const double REFERENCE = 2;           /* of hypervolume; objectives are scaled by the front to [0, 1] */
@@ -32,15 +33,7 @@ static double distance(const clade_catcma *s, const double *a, const double *b)
 static void measure_front(clade_catcma *s)
 {
     const clade_population *front = &s->front.members;
-    for (size_t j = 0; j < front->n_objectives; j++) {
-        double ideal = front->objectives[j], nadir = ideal;
-        for (size_t i = 1; i < front->count; i++) {
-            ideal = fmin(ideal, front->objectives[i * front->n_objectives + j]);
-            nadir = fmax(nadir, front->objectives[i * front->n_objectives + j]);
-        }
-        s->ideal[j] = ideal;
-        s->range[j] = nadir > ideal ? nadir - ideal : 1;
-    }
+    clade_objective_range(front->objectives, front->count, front->n_objectives, s->ideal, s->range);
 }
 
 /* VALUE of objectives to kernel K: BESIDE is what the others leave. */

@@ -40,16 +40,11 @@ void clade_cma_front_fini(clade_cma_front *front)
 static void scale(const clade_population *population, const double *points, size_t n, double *scaled)
 {
     const size_t m = population->n_objectives;
-    for (size_t k = 0; k < m; k++) {
-        double ideal = population->objectives[k], nadir = ideal;
-        for (size_t i = 1; i < population->count; i++) {
-            ideal = fmin(ideal, population->objectives[i * m + k]);
-            nadir = fmax(nadir, population->objectives[i * m + k]);
-        }
-        const double range = nadir > ideal ? nadir - ideal : 1;
-        for (size_t i = 0; i < n; i++)
-            scaled[i * m + k] = (points[i * m + k] - ideal) / range;
-    }
+    double ideal[CLADE_MAX_OBJECTIVES], range[CLADE_MAX_OBJECTIVES];
+    clade_objective_range(population->objectives, population->count, m, ideal, range);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < m; k++)
+            scaled[i * m + k] = (points[i * m + k] - ideal[k]) / range[k];
 }
 
 static void set_reference(double *reference, size_t m)
@@ -80,14 +75,9 @@ clade_status clade_cma_front_add(clade_cma_front *front, const clade_told *told)
 {
     clade_population *members = &front->members;
     const size_t m = members->n_objectives;
-    for (size_t i = 0; i < members->count; i++) {
-        const double *other = clade_population_objectives(members, i);
-        bool no_worse = true;
-        for (size_t k = 0; k < m; k++)
-            no_worse &= other[k] <= told->objectives[k];
-        if (no_worse)
+    for (size_t i = 0; i < members->count; i++)
+        if (clade_weakly_dominates(clade_population_objectives(members, i), told->objectives, m))
             return CLADE_OK;
-    }
     for (size_t i = members->count; i-- > 0;)
         if (clade_dominates(told->objectives, clade_population_objectives(members, i), m))
             clade_population_remove(members, i);

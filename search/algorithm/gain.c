@@ -14,15 +14,6 @@ void clade_gain_fini(clade_gain *gain)
     *gain = (clade_gain){.n_objectives = gain->n_objectives};
 }
 
-/* Nowhere worse than POINT. */
-static bool covers(const double *a, const double *point, size_t m)
-{
-    for (size_t k = 0; k < m; k++)
-        if (a[k] > point[k])
-            return false;
-    return true;
-}
-
 static clade_status reserve(clade_gain *gain)
 {
     if (gain->count < gain->capacity)
@@ -44,17 +35,11 @@ static clade_status reserve(clade_gain *gain)
 static void scale(const clade_gain *gain)
 {
     const size_t m = gain->n_objectives;
-    for (size_t k = 0; k < m; k++) {
-        double ideal = gain->points[k], nadir = ideal;
-        for (size_t i = 1; i < gain->count; i++) {
-            const double value = gain->points[i * m + k];
-            ideal = value < ideal ? value : ideal;
-            nadir = value > nadir ? value : nadir;
-        }
-        const double range = nadir > ideal ? nadir - ideal : 1;
-        for (size_t i = 0; i < gain->count; i++)
-            gain->scratch[i * m + k] = (gain->points[i * m + k] - ideal) / range;
-    }
+    double ideal[CLADE_MAX_OBJECTIVES], range[CLADE_MAX_OBJECTIVES];
+    clade_objective_range(gain->points, gain->count, m, ideal, range);
+    for (size_t i = 0; i < gain->count; i++)
+        for (size_t k = 0; k < m; k++)
+            gain->scratch[i * m + k] = (gain->points[i * m + k] - ideal[k]) / range[k];
 }
 
 /* The last point's share of the hypervolume of all; the others are as they were before it came. */
@@ -75,7 +60,7 @@ static void drop_dominated(clade_gain *gain)
     const size_t m = gain->n_objectives, last = gain->count - 1;
     size_t kept = 0;
     for (size_t i = 0; i <= last; i++) {
-        if (i < last && covers(gain->points + last * m, gain->points + i * m, m))
+        if (i < last && clade_weakly_dominates(gain->points + last * m, gain->points + i * m, m))
             continue;
         memmove(gain->points + kept++ * m, gain->points + i * m, m * sizeof(double));
     }
@@ -87,7 +72,7 @@ clade_status clade_gain_add(clade_gain *gain, const double *point, double *share
     const size_t m = gain->n_objectives;
     *share = 0;
     for (size_t i = 0; i < gain->count; i++)
-        if (covers(gain->points + i * m, point, m))
+        if (clade_weakly_dominates(gain->points + i * m, point, m))
             return CLADE_OK;
     CLADE_TRY(reserve(gain));
     memcpy(gain->points + gain->count++ * m, point, m * sizeof *point);

@@ -32,7 +32,7 @@ struct clade_levels {
     kept *known; /* (n_known), owned; empty at the last level */
     size_t n_known, capacity;
     clade_gain gain;
-    uint64_t stalled;     /* children in a row that brought nothing */
+    double stalled;       /* what the children in a row cost that brought nothing */
     uint64_t level_since; /* the first child of this level */
 };
 
@@ -183,7 +183,7 @@ static bool ends(const clade_levels *l, uint64_t next)
     const size_t n_levels = l->problem.n_levels;
     if (is_last(l) || next <= l->problem.n_first)
         return false;
-    const uint64_t patience = LEAST_PATIENCE + PATIENCE_PER_GROUP * (uint64_t)l->problem.levels[l->level].n_groups;
+    const double patience = LEAST_PATIENCE + PATIENCE_PER_GROUP * (double)l->problem.levels[l->level].n_groups;
     const uint64_t share = l->problem.children / 2 / (n_levels - 1);
     return l->stalled >= patience || (l->problem.children > 0 && next >= share * (l->level + 1));
 }
@@ -243,11 +243,6 @@ void clade_levels_destroy(clade_levels *levels)
     clade_free(levels);
 }
 
-uint64_t clade_levels_needs(const clade_levels *levels, uint64_t child)
-{
-    return clade_preselect_needs(levels->state, child);
-}
-
 uint64_t clade_levels_told_before_ask(const clade_levels *levels, uint64_t child, size_t window)
 {
     return clade_preselect_told_before_ask(levels->state, child, window);
@@ -288,7 +283,7 @@ clade_status clade_levels_tell(clade_levels *l, const clade_told *told)
     double share = 0;
     if (told->objectives && told->complete)
         CLADE_TRY(clade_gain_add(&l->gain, told->objectives, &share));
-    l->stalled = share > STALLED ? 0 : l->stalled + 1;
+    l->stalled = share > STALLED ? 0 : l->stalled + told->cost;
     if (told->objectives && !is_last(l))
         CLADE_TRY(keep(l, told));
     clade_told local = *told;

@@ -7,9 +7,10 @@
  * the whole one exactly; at the next level a new INNER is told all that is known, then goes on. The rule looks at
  * nothing but what was told, so a run stays a function of (seed, W, results):
  *
- *   a level ends when `patience` children in a row brought less than 0.5 % of the hypervolume each, patience being
- *   16 + 2 n_groups; or when it has used its share of the budget of children, where that is known: all levels but the
- *   last have half of it together, in equal parts.
+ *   a level ends when children worth `patience` evaluations on all items have been told in a row, each of which brought less
+ *   than 0.5 % of the hypervolume, patience being 16 + 2 n_groups (a child of a batch is worth what it cost); or when it has
+ *   used its share of the budget of children, where that is known: all levels but the last have half of it together, in
+ *   equal parts.
  *
  * First individuals are always proposed as they are; INNER is told those that a level can say (tied genes are equal). */
 #ifndef CLADE_ALGORITHM_LEVELS_H
@@ -26,7 +27,6 @@ clade_status clade_levels_create(const clade_algorithm *inner, const clade_searc
                                  const clade_preselect_options *preselect, clade_levels **levels) CLADE_CHECK_RESULT;
 void clade_levels_destroy(clade_levels *levels); /* accepts NULL */
 /* As the functions of clade_algorithm. The proposal's event is set for the first child of a level. */
-uint64_t clade_levels_needs(const clade_levels *levels, uint64_t child);
 uint64_t clade_levels_told_before_ask(const clade_levels *levels, uint64_t child, size_t window);
 clade_status clade_levels_ask(clade_levels *levels, uint64_t child, clade_proposal *proposal) CLADE_CHECK_RESULT;
 clade_status clade_levels_tell(clade_levels *levels, const clade_told *told) CLADE_CHECK_RESULT;

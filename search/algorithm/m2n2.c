@@ -27,6 +27,7 @@
 #include "search/algorithm/breeding.h"
 #include "search/algorithm/descriptors.h"
 #include "search/algorithm/mix.h"
+#include "search/pareto.h"
 
 enum { POPULATION, ALPHA, EXTRAPOLATION, MUTATION, RATE, N_PARAMETERS };
 
@@ -141,20 +142,18 @@ static void spread_goals(double *goals, size_t m)
 static void ask_goals(m2n2 *s)
 {
     const size_t m = s->problem.n_objectives, count = s->archive.count;
+    double ideal[CLADE_MAX_OBJECTIVES], range[CLADE_MAX_OBJECTIVES];
+    if (count == 0)
+        return;
     memset(s->S, 1, count * s->n_items);
-    for (size_t k = 0; k < m; k++) {
-        double ideal = INFINITY, nadir = -INFINITY;
-        for (size_t i = 0; i < count; i++) {
-            ideal = fmin(ideal, s->archive.objectives[i * m + k]);
-            nadir = fmax(nadir, s->archive.objectives[i * m + k]);
-        }
-        const double *goal = s->goals + k * s->n_items, range = nadir > ideal ? nadir - ideal : 1;
-        for (size_t i = 0; i < count; i++) {
-            const double scaled = (s->archive.objectives[i * m + k] - ideal) / range;
+    clade_objective_range(s->archive.objectives, count, m, ideal, range);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < m; k++) {
+            const double scaled = (s->archive.objectives[i * m + k] - ideal[k]) / range[k],
+                         *goal = s->goals + k * s->n_items;
             for (size_t j = 0; j < s->n_items; j++)
                 s->S[i * s->n_items + j] &= scaled <= goal[j];
         }
-    }
 }
 
 /* z and f of the archive as it is. */

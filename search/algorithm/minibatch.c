@@ -27,6 +27,7 @@
 #include "search/algorithm/cma_distribution.h"
 #include "search/algorithm/cma_genes.h"
 #include "search/algorithm/descriptors.h"
+#include "search/algorithm/standing.h"
 
 enum { POPULATION, SIGMA, ITEMS, WHOLE, N_PARAMETERS };
 
@@ -42,6 +43,8 @@ static const clade_parameter parameters[] = {
 };
 
 enum { START = 8, START_ITEMS = 2, AGAIN = 3, MOST_FULL = 100 };
+static const double LARGEST_SIGMA = 1; /* the whole range: from there on only the bounds would be searched */
+enum { LEADERS = CLADE_MAX_CHILD_PARENTS };
 static const double TILT = 10, TILT_MEMORY = 0.9, AVERAGE_MEMORY = 0.95;
 enum { START_BATCH = 1, FIRST_BATCH = 2 }; /* batch FIRST_BATCH + g is generation g's */
 
@@ -63,15 +66,18 @@ typedef struct minibatch {
     clade_cma cma;
     clade_cma_genes genes;
     /* own children after the start */
-    uint64_t last;       /* the one asked for last; UINT64_MAX: none */
-    uint64_t asked;      /* how many */
-    size_t again;        /* the candidate that the last one repeats; SIZE_MAX: it is of a generation, or a mean */
-    uint64_t n_again;    /* how many did */
-    size_t collected;    /* children of the generation under way that were told */
-    double *steps;       /* (lambda, n) theirs, each from the mean it was drawn around, in units of sigma */
-    double *objectives;  /* (lambda, n_objectives); a failed child has NAN */
-    double *value;       /* (2, lambda) scratch */
-    size_t *order;       /* (lambda) scratch */
+    uint64_t last;             /* the one asked for last; UINT64_MAX: none */
+    uint64_t asked;            /* how many */
+    size_t again;              /* the candidate that the last one repeats; SIZE_MAX: it is of a generation, or a mean */
+    uint64_t n_again;          /* how many did */
+    size_t collected;          /* children of the generation under way that were told */
+    double *steps;             /* (lambda, n) theirs, each from the mean it was drawn around, in units of sigma */
+    double *objectives;        /* (lambda, n_objectives); a failed child has NAN */
+    double *value;             /* (2, lambda) scratch */
+    size_t *order;             /* (lambda) scratch */
+    uint64_t *children;        /* (lambda): who they are */
+    uint64_t leaders[LEADERS]; /* the best of the last generation, whose mean step was taken */
+    size_t n_leaders;
     double *sorted;      /* (lambda, n) scratch */
     double *drawn_mean;  /* (window, n): the mean that child c in flight was drawn around, at c modulo window */
     double *drawn_sigma; /* (window) */
@@ -100,6 +106,7 @@ static void destroy(void *state)
     clade_free(s->objectives);
     clade_free(s->value);
     clade_free(s->order);
+    clade_free(s->children);
     clade_free(s->sorted);
     clade_free(s->origin);
     clade_free(s);
@@ -197,8 +204,9 @@ static clade_status begin(minibatch *s, uint64_t child)
     s->average = clade_calloc(n, sizeof *s->average);
     s->value = clade_calloc(2 * lambda, sizeof *s->value);
     s->order = clade_calloc(lambda, sizeof *s->order);
+    s->children = clade_calloc(lambda, sizeof *s->children);
     if (!s->steps || !s->tilt || !s->average || !s->drawn_mean || !s->drawn_sigma || !s->sorted || !s->objectives ||
-        !s->value || !s->order)
+        !s->value || !s->order || !s->children)
         return clade_fail_memory((2 * lambda + s->problem.window) * n * sizeof *s->steps, "a generation");
     clade_cma_genes_to_vector(&s->genes, s->origin, NULL, s->cma.m);
     memcpy(s->average, s->cma.m, n * sizeof *s->average);
@@ -228,6 +236,8 @@ static void propose_again(const minibatch *s, clade_proposal *proposal)
 {
     const candidate *c = &s->candidates[s->again];
     memcpy(proposal->genome, c->genome, s->problem.space->n_genes * sizeof *proposal->genome);
+    proposal->parents[0] = c->child;
+    proposal->n_parents = 1;
     snprintf(proposal->operator_name, sizeof proposal->operator_name, "%s%s",
              c->child < s->problem.n_first ? "first: " : "again",
              c->child < s->problem.n_first ? s->problem.first_names[c->child] : "");
@@ -268,6 +278,8 @@ static void propose_sample(minibatch *s, uint64_t index, uint64_t child, clade_p
         snprintf(proposal->operator_name, sizeof proposal->operator_name, "minibatch");
     }
     clade_cma_genes_to_genome(&s->genes, x, proposal->genome);
+    memcpy(proposal->parents, s->leaders, sizeof s->leaders);
+    proposal->n_parents = s->n_leaders;
 }
 
 static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
@@ -293,36 +305,6 @@ static clade_status ask(void *state, uint64_t child, clade_proposal *proposal)
     return CLADE_OK;
 }
 
-/* Objective K of child I, less its mean and over its deviation in the generation; INFINITY where it failed. */
-static void standardise(const minibatch *s, size_t k, double *out)
-{
-    const size_t lambda = s->cma.lambda, m = s->problem.n_objectives;
-    double sum = 0, square = 0, count = 0;
-    for (size_t i = 0; i < lambda; i++) {
-        const double f = s->objectives[i * m + k];
-        sum += isnan(f) ? 0 : f;
-        square += isnan(f) ? 0 : f * f;
-        count += !isnan(f);
-    }
-    const double mean = count > 0 ? sum / count : 0, variance = count > 0 ? square / count - mean * mean : 0;
-    const double scale = variance > 0 ? 1 / sqrt(variance) : 0;
-    for (size_t i = 0; i < lambda; i++) {
-        const double f = s->objectives[i * m + k];
-        out[i] = isnan(f) ? INFINITY : (f - mean) * scale;
-    }
-}
-
-/* The place of each child by VALUE, best first; of equals the one told first. ORDER (lambda). */
-static void order_by(const minibatch *s, const double *value, size_t *order)
-{
-    for (size_t i = 0; i < s->cma.lambda; i++) {
-        size_t place = i;
-        for (; place > 0 && value[order[place - 1]] > value[i]; place--)
-            order[place] = order[place - 1];
-        order[place] = i;
-    }
-}
-
 /* SCALE times the step of the mean that the first mu of ORDER would take, added to OUT. */
 static void add_mean_step(const minibatch *s, const size_t *order, double scale, double *out)
 {
@@ -332,33 +314,44 @@ static void add_mean_step(const minibatch *s, const size_t *order, double scale,
             out[i] += scale * s->cma.w[place] * s->steps[order[place] * n + i];
 }
 
-/* The end of a generation. */
+/* Follow each objective alone for a while: how its mean step differs from that for the sum, whose order is ORDER's. */
+static void follow_objectives(minibatch *s)
+{
+    const size_t lambda = s->cma.lambda, n = s->cma.n, m = s->problem.n_objectives;
+    const double share = (1 - TILT_MEMORY) * s->cma.sigma;
+    for (size_t i = 0; i < m * n; i++)
+        s->tilt[i] *= TILT_MEMORY;
+    for (size_t k = 0; k < m; k++)
+        add_mean_step(s, s->order, -share, s->tilt + k * n);
+    for (size_t k = 0; k < m; k++) {
+        clade_standardise(s->objectives + k, lambda, m, s->value);
+        clade_order_by(s->value, lambda, s->order);
+        add_mean_step(s, s->order, share, s->tilt + k * n);
+    }
+}
+
+/* The end of a generation; from one that failed as a whole nothing is learnt. */
 static clade_status learn(minibatch *s)
 {
     const size_t lambda = s->cma.lambda, n = s->cma.n, m = s->problem.n_objectives;
     double *sum = s->value, *one = s->value + lambda;
+    s->collected = 0;
     memset(sum, 0, lambda * sizeof *sum);
     for (size_t k = 0; k < m; k++) {
-        standardise(s, k, one);
+        clade_standardise(s->objectives + k, lambda, m, one);
         for (size_t i = 0; i < lambda; i++)
             sum[i] += one[i];
     }
-    order_by(s, sum, s->order);
+    clade_order_by(sum, lambda, s->order);
+    if (!isfinite(sum[s->order[0]]))
+        return CLADE_OK;
     for (size_t place = 0; place < lambda; place++)
         memcpy(s->sorted + place * n, s->steps + s->order[place] * n, n * sizeof *s->steps);
-    const double share = (1 - TILT_MEMORY) * s->cma.sigma;
-    for (size_t k = 0; k < m; k++) {
-        double *tilt = s->tilt + k * n;
-        for (size_t i = 0; i < n; i++)
-            tilt[i] *= TILT_MEMORY;
-        order_by(s, sum, s->order);
-        add_mean_step(s, s->order, -share, tilt);
-        standardise(s, k, one);
-        order_by(s, one, s->order);
-        add_mean_step(s, s->order, share, tilt);
-    }
-    s->collected = 0;
+    for (s->n_leaders = 0; s->n_leaders < LEADERS; s->n_leaders++)
+        s->leaders[s->n_leaders] = s->children[s->order[s->n_leaders]];
+    follow_objectives(s);
     CLADE_TRY(clade_cma_update(&s->cma, s->sorted));
+    s->cma.sigma = fmin(s->cma.sigma, LARGEST_SIGMA);
     for (size_t i = 0; i < n; i++)
         s->average[i] = AVERAGE_MEMORY * s->average[i] + (1 - AVERAGE_MEMORY) * s->cma.m[i];
     return CLADE_OK;
@@ -375,6 +368,7 @@ static clade_status tell(void *state, const clade_told *told)
         return CLADE_OK;
     const size_t m = s->problem.n_objectives, n = s->cma.n, slot = told->child % s->problem.window;
     const double *mean = s->drawn_mean + slot * n;
+    s->children[s->collected] = told->child;
     double *step = s->steps + s->collected * n;
     clade_cma_genes_to_vector(&s->genes, told->genome, mean, step);
     for (size_t i = 0; i < n; i++)

@@ -1,4 +1,5 @@
 #include "search/algorithm/preselect.h"
+#include "search/pareto.h"
 
 #include <math.h>
 #include <string.h>
@@ -85,11 +86,6 @@ void clade_preselect_destroy(clade_preselect *p)
     clade_free(p);
 }
 
-uint64_t clade_preselect_needs(const clade_preselect *p, uint64_t child)
-{
-    return p->inner->needs(p->state, child);
-}
-
 uint64_t clade_preselect_told_before_ask(const clade_preselect *p, uint64_t child, size_t window)
 {
     return clade_told_before_ask(p->inner, p->state, child, window);
@@ -114,18 +110,12 @@ static clade_status free_space(clade_preselect *p)
     double *scaled = clade_malloc(n * m * sizeof *scaled);
     if (!scaled)
         return clade_fail_memory(n * m * sizeof *scaled, "a front");
-    for (size_t k = 0; k < m; k++) {
-        double ideal = INFINITY, nadir = -INFINITY;
-        for (size_t i = 0; i < n; i++) {
-            ideal = fmin(ideal, p->front.points[i * m + k]);
-            nadir = fmax(nadir, p->front.points[i * m + k]);
-        }
-        p->ideal[k] = ideal;
-        p->range[k] = nadir > ideal ? nadir - ideal : 1;
+    clade_objective_range(p->front.points, n, m, p->ideal, p->range);
+    for (size_t k = 0; k < m; k++)
         reference[k] = REFERENCE;
-        for (size_t i = 0; i < n; i++)
-            scaled[i * m + k] = (p->front.points[i * m + k] - ideal) / p->range[k];
-    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < m; k++)
+            scaled[i * m + k] = (p->front.points[i * m + k] - p->ideal[k]) / p->range[k];
     const clade_status status = clade_uncrowded_init(&p->space, scaled, n, m, reference);
     clade_free(scaled);
     p->space_is_old = status != CLADE_OK;

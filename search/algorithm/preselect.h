@@ -34,7 +34,6 @@ void clade_preselect_destroy(clade_preselect *preselect); /* accepts NULL */
 /* As the functions of clade_algorithm. Variant v of a proposal is chosen among the variants v * candidates ... of INNER;
  * the operator's name is INNER's. Laws: with one candidate the run is INNER's, bit for bit; ask changes nothing but what
  * a second ask for the same child overwrites. */
-uint64_t clade_preselect_needs(const clade_preselect *preselect, uint64_t child);
 uint64_t clade_preselect_told_before_ask(const clade_preselect *preselect, uint64_t child, size_t window);
 clade_status clade_preselect_ask(clade_preselect *preselect, uint64_t child,
                                  clade_proposal *proposal) CLADE_CHECK_RESULT;

@@ -109,17 +109,11 @@ static size_t worst_front(sms_emoa *s)
     for (size_t i = 0; i < s->P.count; i++)
         if (s->rank[i] == worst)
             s->front[count++] = i;
-    for (size_t k = 0; k < m; k++) {
-        double ideal = s->P.objectives[k], nadir = s->P.objectives[k];
-        for (size_t i = 1; i < s->P.count; i++) {
-            const double value = s->P.objectives[i * m + k];
-            ideal = value < ideal ? value : ideal;
-            nadir = value > nadir ? value : nadir;
-        }
-        const double range = nadir > ideal ? nadir - ideal : 1;
-        for (size_t i = 0; i < count; i++)
-            s->scaled[i * m + k] = (s->P.objectives[s->front[i] * m + k] - ideal) / range;
-    }
+    double ideal[CLADE_MAX_OBJECTIVES], range[CLADE_MAX_OBJECTIVES];
+    clade_objective_range(s->P.objectives, s->P.count, m, ideal, range);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < m; k++)
+            s->scaled[i * m + k] = (s->P.objectives[s->front[i] * m + k] - ideal[k]) / range[k];
     return count;
 }
 

@@ -236,6 +236,7 @@ static const struct {
     {"{" BASICS ", \"algorithm\": {\"name\": \"cma_es\", \"restarts\": \"bipo\"}}", "did you mean \"bipop\""},
     {"{" BASICS ", \"algorithm\": {\"name\": \"portfolio\", \"first\": 3}}", "algorithm.first: "},
     {"{" BASICS ", \"signal\": \"los\"}", "did you mean \"loss\""},
+    {"{" BASICS ", \"racing\": true, \"signal\": \"loss\"}", "expected \"objective\" when children race"},
     {"{" BASICS ", \"algorithm\": 3}", "algorithm: found 3"},
     {"{" BASICS ", \"budget\": {\"children\": 0}}", "budget: found no limit"},
     {"{" BASICS ", \"budget\": {\"target\": {\"accuracy\": 0.5}}}", "budget: found no limit"},

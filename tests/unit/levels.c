@@ -44,6 +44,8 @@ typedef struct history {
     char event[CHILDREN][CLADE_EVENT];
 } history;
 
+static double cost = 1; /* of each child */
+
 static void run(uint64_t children, size_t n_levels, history *h)
 {
     const clade_algorithm *inner = clade_algorithm_find("sms_emoa");
@@ -73,7 +75,7 @@ static void run(uint64_t children, size_t n_levels, history *h)
             const clade_told result = {.child = told,
                                        .genome = h->genomes[told],
                                        .objectives = told % 50 == 49 ? NULL : objectives,
-                                       .cost = 1,
+                                       .cost = cost,
                                        .own = true,
                                        .complete = true};
             assert_ok(clade_levels_tell(state, &result));
@@ -153,6 +155,22 @@ static void deterministic(void **state)
     assert_memory_equal(&one, &two, sizeof one);
 }
 
+/* Patience is in what children cost: a generation of cheap ones does not end a level. */
+static void patience(void **state)
+{
+    (void)state;
+    size_t dear = 0, cheap = 0;
+    run(0, LEVELS, &one);
+    cost = 0.25;
+    run(0, LEVELS, &two);
+    cost = 1;
+    for (size_t c = 0; c < CHILDREN; c++) {
+        dear += one.level[c] == 0;
+        cheap += two.level[c] == 0;
+    }
+    assert_true(cheap > 2 * dear && dear >= 18); /* 16 + 2 groups */
+}
+
 /* With a known budget the levels but the last have half of it, in equal parts. */
 static void budget(void **state)
 {
@@ -201,8 +219,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ties),          cmocka_unit_test(keeps_what_is_known),
-        cmocka_unit_test(deterministic), cmocka_unit_test(budget),
-        cmocka_unit_test(none),
+        cmocka_unit_test(deterministic), cmocka_unit_test(patience),
+        cmocka_unit_test(budget),        cmocka_unit_test(none),
     };
     return cmocka_run_group_tests(tests, make_space, NULL);
 }

@@ -125,6 +125,10 @@ static void schedule(void **state)
             means++;
         } else {
             assert_int_equal(p->batch, 2 + generation);
+            /* Bred from the best of the last generation that was told. */
+            assert_int_equal(p->n_parents, generation > 1 ? CLADE_MAX_CHILD_PARENTS : p->n_parents);
+            for (size_t i = 0; i < p->n_parents; i++)
+                assert_int_equal(one.proposals[p->parents[i]].batch, one.proposals[p->parents[0]].batch);
             assert_int_equal(p->items, 32);
             in_generation = (in_generation + 1) % 11; /* 4 + floor(3 ln 12) */
             generation += in_generation == 0;
