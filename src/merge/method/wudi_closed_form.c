@@ -156,17 +156,29 @@ static clade_status survey(const clade_merge_tile *tile, unsigned pass, void *pa
     return CLADE_OK;
 }
 
+/* DELTA (n) += w T: one parent at a time over a block that stays in the first cache. */
+static void add_weighted(size_t n, double w, const float *T, double *delta)
+{
+    for (size_t i = 0; i < n; i++)
+        delta[i] += w * (double)T[i];
+}
+
 static clade_status combine(const clade_merge_tile *tile, float *out)
 {
+    enum { BLOCK = 512 };
     const float *state = tile->state;
     const double lambda = tile->site[LAMBDA];
     const size_t n_states = has_rows(tile) ? tile->n_parents : 0;
-    for (size_t i = 0; i < tile->n; i++) {
-        double delta = 0;
+    for (size_t first = 0; first < tile->n; first += BLOCK) {
+        const size_t n = tile->n - first < BLOCK ? tile->n - first : BLOCK;
+        double delta[BLOCK] = {0};
         for (size_t p = 0; p < n_states; p++)
-            delta += tile->parent[p * N_PARAMETERS + WEIGHT] * (double)state[p * tile->tensor_count + tile->offset + i];
-        const double step = lambda * delta;
-        out[i] = step == 0 ? tile->base[i] : (float)((double)tile->base[i] + step);
+            add_weighted(n, tile->parent[p * N_PARAMETERS + WEIGHT],
+                         state + p * tile->tensor_count + tile->offset + first, delta);
+        for (size_t i = 0; i < n; i++) {
+            const double step = lambda * delta[i];
+            out[first + i] = step == 0 ? tile->base[first + i] : (float)((double)tile->base[first + i] + step);
+        }
     }
     return CLADE_OK;
 }
