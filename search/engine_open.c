@@ -163,7 +163,8 @@ static clade_status open_space(clade_engine *engine)
     CLADE_TRY(parent_losses(engine, losses, &known));
     const clade_first_sources sources = {.recipe_paths = (const char *const *)experiment->first,
                                          .n_recipes = experiment->n_first,
-                                         .parent_losses = known ? losses : NULL};
+                                         .parent_losses = known ? losses : NULL,
+                                         .only_own = !experiment->hand_made};
     CLADE_TRY(clade_merge_space_first(engine->space, &sources, &engine->first, &engine->n_first));
     const size_t n = engine->n_genes = clade_merge_space_genes(engine->space)->n_genes;
     engine->first_genomes = clade_calloc(engine->n_first * n + 1, sizeof(double));

@@ -135,22 +135,25 @@ static void read_integer(const clade_json_at *root, const char *key, int64_t low
     *value = (size_t)number;
 }
 
+static void read_bool(const clade_json_at *root, const char *key, bool *value, clade_problems *problems)
+{
+    const clade_json_at at = clade_json_member(root, key);
+    if (clade_json_kind_of(&at) != CLADE_JSON_ABSENT)
+        (void)clade_json_bool(&at, problems, value);
+}
+
 static void read_numbers(clade_experiment *experiment, const clade_json_at *root, clade_problems *problems)
 {
-    const clade_json_at version = clade_json_member(root, "clade"), seed = clade_json_member(root, "seed"),
-                        weights = clade_json_member(root, "best_weights"),
-                        references = clade_json_member(root, "references");
+    const clade_json_at version = clade_json_member(root, "clade"), seed = clade_json_member(root, "seed");
     int64_t number;
     (void)clade_json_integer(&version, problems, 1, 1, &number);
     experiment->seed = 1;
     if (clade_json_kind_of(&seed) != CLADE_JSON_ABSENT)
         (void)clade_json_u64(&seed, problems, &experiment->seed);
-    experiment->best_weights = true;
-    if (clade_json_kind_of(&weights) != CLADE_JSON_ABSENT)
-        (void)clade_json_bool(&weights, problems, &experiment->best_weights);
-    experiment->references = true;
-    if (clade_json_kind_of(&references) != CLADE_JSON_ABSENT)
-        (void)clade_json_bool(&references, problems, &experiment->references);
+    experiment->best_weights = experiment->references = experiment->hand_made = true;
+    read_bool(root, "best_weights", &experiment->best_weights, problems);
+    read_bool(root, "references", &experiment->references, problems);
+    read_bool(root, "hand_made", &experiment->hand_made, problems);
     experiment->window = 4;
     experiment->memory = DEFAULT_MEMORY;
     read_integer(root, "window", 1, MAX_WINDOW, &experiment->window, problems);
@@ -217,6 +220,7 @@ static clade_status read_all(clade_experiment *experiment, const clade_json_at *
                                        "holdout_corruptions",
                                        "racing",
                                        "first",
+                                       "hand_made",
                                        "preselect"};
     if (!clade_json_is(root, problems, CLADE_JSON_OBJECT))
         return CLADE_OK;

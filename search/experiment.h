@@ -26,6 +26,7 @@ typedef struct clade_experiment {
     double sum;   /* of the weights at a site; 0: none */
     char **first; /* (n_first): recipes to start with, paths, owned */
     size_t n_first;
+    bool hand_made; /* after them the known hand-made merges; default true */
     /* scoring */
     const clade_objective *objectives[CLADE_MAX_OBJECTIVES]; /* default accuracy, robustness */
     size_t n_objectives;

@@ -137,6 +137,7 @@ void clade_experiment_print(const clade_experiment *experiment, bool pretty, cla
     clade_json_put_string(&writer, "probes", experiment->probes);
     print_space(experiment, &writer);
     print_first(experiment, &writer);
+    clade_json_put_bool(&writer, "hand_made", experiment->hand_made);
     print_scoring(experiment, &writer);
     print_search(experiment, &writer);
     clade_json_end_object(&writer);

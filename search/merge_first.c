@@ -368,6 +368,8 @@ static clade_status make(maker *self, const clade_first_sources *sources)
 {
     if (sources) {
         CLADE_TRY(add_all_own(self, sources));
+        if (sources->only_own)
+            return CLADE_OK;
         find_cocktail(self, sources->parent_losses);
     }
     CLADE_TRY(find_metagpt(self));

@@ -150,6 +150,7 @@ typedef struct clade_first_sources {
     const char *const *recipe_paths; /* (n_recipes): JSON recipes of the user's own */
     size_t n_recipes;
     const double *parent_losses; /* (n_parents): mean loss of each parent on the labelled items of the search */
+    bool only_own;               /* no hand-made ones */
 } clade_first_sources;
 
 /* The recipes to start with as genomes, so that no search is worse than they are: the user's own (CLADE_ECONFIG lists

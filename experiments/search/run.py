@@ -29,7 +29,8 @@ EVOLVE = {"name": "cma_es", "objective": "weighted_sum", "restarts": "none"}
 RECIPE = {"name": "minibatch", "sigma": 0.043}
 SMS = {"name": "sms_emoa", "population": 32}
 PLAIN = {"candidates": 1}  # no pre-selection
-EVOLVE_SCORES = {"signal": "objective", "preselect": PLAIN}
+# From the plain average alone, told the accuracies themselves.
+EVOLVE_SCORES = {"signal": "objective", "preselect": PLAIN, "first": ["average.json"], "hand_made": False}
 ALL = {"labelled": 0, "corrupted": 0, "unlabelled": 8}
 SOME = {"labelled": 128, "corrupted": 128, "unlabelled": 128}
 RACING = {"error": 0.2}
@@ -42,40 +43,50 @@ CONFIGS = {
         ("portfolio", 605000, 5, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
         ("random", 605000, 5, {"space": WUDI, "items": ALL, "algorithm": "random"}),
         ("evolve", 605000, 5, {"space": EVOLVE_SPACE, "items": ALL, "algorithm": EVOLVE, **EVOLVE_SCORES}),
-        ("portfolio fifth", 121000, 5, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
         ("recipe fifth", 121000, 5, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
-        ("recipe half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
-        ("portfolio half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
-        ("portfolio plain half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "portfolio", "preselect": PLAIN}),
-        ("random half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "random"}),
-        ("evolve half", 300000, 3, {"space": EVOLVE_SPACE, "items": ALL, "algorithm": EVOLVE, **EVOLVE_SCORES}),
-        ("sms_emoa loss half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS}),
-        ("sms_emoa plain half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS, "preselect": PLAIN}),
-        ("sms_emoa objective half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": SMS, "signal": "objective"}),
-        ("sms_emoa racing half", 300000, 3,
-         {"space": WUDI, "items": ALL, "algorithm": SMS, "signal": "objective", "racing": RACING}),
-        ("product sms_emoa half", 300000, 3, {"space": PRODUCT, "items": SOME, "algorithm": SMS}),
-        ("product minibatch half", 300000, 3, {"space": PRODUCT, "items": ALL, "algorithm": "minibatch"}),
-        ("product portfolio half", 300000, 3, {"space": PRODUCT, "items": ALL, "algorithm": "portfolio"}),
-        ("tpe half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "tpe"}),
-        ("nsga2 half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "nsga2"}),
-        ("m2n2 half", 300000, 3, {"space": WUDI, "items": ALL, "algorithm": "m2n2"}),
+        ("portfolio fifth", 121000, 5, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
+        ("recipe half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": RECIPE}),
+        ("random half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": "random"}),
+        ("evolve half", 300000, 5, {"space": EVOLVE_SPACE, "items": ALL, "algorithm": EVOLVE, **EVOLVE_SCORES}),
+        # The portfolio without each of its parts, and with what is off by default.
+        ("portfolio half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": "portfolio"}),
+        ("portfolio without preselect half", 300000, 5,
+         {"space": WUDI, "items": ALL, "algorithm": "portfolio", "preselect": PLAIN}),
+        ("portfolio without loss half", 300000, 5,
+         {"space": WUDI, "items": ALL, "algorithm": "portfolio", "signal": "objective"}),
+        ("portfolio without first half", 300000, 5,
+         {"space": WUDI, "items": ALL, "algorithm": "portfolio", "hand_made": False}),
+        ("portfolio with racing half", 300000, 5,
+         {"space": WUDI, "items": ALL, "algorithm": "portfolio", "signal": "objective", "racing": RACING}),
+        # Other algorithms in the same space.
+        ("sms_emoa half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": SMS}),
+        ("nsga2 half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": "nsga2"}),
+        ("tpe half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": "tpe"}),
+        ("m2n2 half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": "m2n2"}),
+        ("sobol half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": "sobol"}),
+        ("cma_es half", 300000, 5, {"space": WUDI, "items": ALL, "algorithm": EVOLVE, **EVOLVE_SCORES}),
+        # Other spaces.
+        ("product minibatch half", 300000, 5, {"space": PRODUCT, "items": ALL, "algorithm": "minibatch"}),
+        ("product portfolio half", 300000, 5, {"space": PRODUCT, "items": ALL, "algorithm": "portfolio"}),
     ],
     "demo": [
-        ("sms_emoa loss", 100000, 5, {"algorithm": SMS}),
-        ("sms_emoa objective", 100000, 5, {"algorithm": SMS, "signal": "objective"}),
         ("minibatch", 100000, 5, {"algorithm": "minibatch"}),
         ("portfolio", 100000, 5, {"algorithm": "portfolio"}),
-        ("portfolio plain", 100000, 5, {"algorithm": "portfolio", "preselect": PLAIN}),
-        ("sms_emoa plain", 100000, 5, {"algorithm": SMS, "preselect": PLAIN}),
         ("random", 100000, 5, {"algorithm": "random"}),
+        ("evolve", 100000, 5, {"space": EVOLVE_SPACE, "algorithm": EVOLVE, **EVOLVE_SCORES}),
+        ("portfolio fifth", 20000, 5, {"algorithm": "portfolio"}),
+        ("portfolio without preselect", 100000, 5, {"algorithm": "portfolio", "preselect": PLAIN}),
+        ("portfolio without loss", 100000, 5, {"algorithm": "portfolio", "signal": "objective"}),
+        ("portfolio without first", 100000, 5, {"algorithm": "portfolio", "hand_made": False}),
+        ("portfolio with racing", 100000, 5, {"algorithm": "portfolio", "signal": "objective", "racing": RACING}),
+        ("sms_emoa", 100000, 5, {"algorithm": SMS}),
+        ("sms_emoa with racing", 100000, 5, {"algorithm": SMS, "signal": "objective", "racing": RACING}),
+        ("nsga2", 100000, 5, {"algorithm": "nsga2"}),
+        ("tpe", 100000, 5, {"algorithm": "tpe"}),
+        ("m2n2", 100000, 5, {"algorithm": "m2n2"}),
+        ("sobol", 100000, 5, {"algorithm": "sobol"}),
         ("layer minibatch", 100000, 5, {"space": LAYERS, "algorithm": "minibatch"}),
         ("wudi minibatch", 100000, 5, {"space": WUDI, "algorithm": RECIPE}),
-        ("evolve", 100000, 5, {"space": EVOLVE_SPACE, "algorithm": EVOLVE, **EVOLVE_SCORES}),
-        ("racing", 100000, 5, {"algorithm": SMS, "signal": "objective", "racing": RACING}),
-        ("tpe", 100000, 5, {"algorithm": "tpe"}),
-        ("nsga2", 100000, 5, {"algorithm": "nsga2"}),
-        ("m2n2", 100000, 5, {"algorithm": "m2n2"}),
     ],
 }
 
@@ -100,6 +111,15 @@ def experiment_of(zoo, images, changes):
     under_way = (1 if batches else experiment["window"]) * each
     experiment["budget"] = {"images": images - under_way}
     return experiment
+
+
+def average_of(experiment):
+    """The plain average of the parents as a recipe that every space of these rows can say."""
+    parents = experiment["parents"]
+    weights = {name: {"weight": 1 / len(parents)} for name in parents}
+    return {"clade_recipe": 1, "method": experiment["space"]["methods"][0], "base": experiment["base"],
+            "parents": [{"name": name, "path": path} for name, path in parents.items()],
+            "rules": [{"tensors": ["*"], "parameters": {"lambda": 1}, "parents": weights}]}
 
 
 def run_clade(clade, arguments, log):
@@ -150,8 +170,9 @@ def do_run(clade, zoo, out, name, images, seed, changes):
         if (run / "run.db").exists():
             run_clade(clade, ["resume", run], log)
         else:
-            config = folder / "experiment.json"
-            config.write_text(json.dumps(experiment_of(zoo, images, changes), indent=1) + "\n")
+            config, experiment = folder / "experiment.json", experiment_of(zoo, images, changes)
+            config.write_text(json.dumps(experiment, indent=1) + "\n")
+            (folder / "average.json").write_text(json.dumps(average_of(experiment), indent=1) + "\n")
             run_clade(clade, ["search", config, "--run", run, "--seed", seed], log)
         found = collect(clade, run, name, images, seed)
         partial = result.with_suffix(".tmp")

@@ -38,7 +38,7 @@ static void defaults(void **state)
     assert_int_equal(e->cache_megabytes, 256);
     assert_string_equal(e->algorithm->name, "portfolio");
     assert_string_equal(e->algorithm->parameters[0].choices[(size_t)e->algorithm_parameters[0]], "minibatch");
-    assert_true(e->smooth && e->references);
+    assert_true(e->smooth && e->references && e->hand_made);
     assert_int_equal(e->children, 600);
     assert_int_equal(e->images, 0);
     assert_int_equal(e->window, 4);
@@ -296,8 +296,8 @@ static void choices(void **state)
     (void)state;
     clade_experiment *e, *again;
     clade_text text = {0};
-    assert_ok(parse("{" BASICS
-                    ", \"signal\": \"objective\", \"references\": false, \"algorithm\": {\"name\": \"cma_es\", "
+    assert_ok(parse("{" BASICS ", \"signal\": \"objective\", \"references\": false, \"hand_made\": false, "
+                               "\"algorithm\": {\"name\": \"cma_es\", "
                     "\"objective\": \"weighted_sum\", \"restarts\": \"ipop\"}}",
                     &e));
     clade_experiment_print(e, false, &text);
@@ -308,7 +308,7 @@ static void choices(void **state)
     assert_ok(parse(clade_text_get(&text), &again));
     assert_memory_equal(e->algorithm_parameters, again->algorithm_parameters,
                         e->algorithm->n_parameters * sizeof(double));
-    assert_true(!again->smooth && !again->references);
+    assert_true(!again->smooth && !again->references && !again->hand_made);
     const size_t objective = clade_algorithm_parameter(e->algorithm, "objective");
     assert_string_equal(e->algorithm->parameters[objective].choices[(size_t)e->algorithm_parameters[objective]],
                         "weighted_sum");

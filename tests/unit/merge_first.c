@@ -57,6 +57,10 @@ static void first_recipes(void **state)
         clade_recipe_free(recipe);
     }
     clade_first_free(first, count);
+    const clade_first_sources nothing = {.only_own = true};
+    assert_ok(clade_merge_space_first(space, &nothing, &first, &count));
+    assert_int_equal(count, 0);
+    clade_first_free(first, count);
     clade_merge_space_free(space);
 }
 
