@@ -14,6 +14,8 @@
 #include "base/json_tree.h"
 #include "clade/alloc.h"
 
+enum { FEW_KEYS = 16 };
+
 struct clade_json {
     char *name; /* owned */
     char *text; /* owned, NUL-terminated source */
@@ -51,8 +53,25 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static clade_status key_twice(const clade_json *document, const char *key)
+{
+    return clade_fail(document->status_if_bad, "%s: the key \"%s\" is given twice in one object", document->name, key);
+}
+
+/* Each with each: for few keys, as nearly all objects have. */
+static clade_status check_few_keys(const clade_json *document, const clade_json_node *object)
+{
+    for (size_t i = 1; i < object->count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(object->items[i].key, object->items[j].key) == 0)
+                return key_twice(document, object->items[i].key);
+    return CLADE_OK;
+}
+
 static clade_status check_keys(const clade_json *document, const clade_json_node *object)
 {
+    if (object->count <= FEW_KEYS)
+        return check_few_keys(document, object);
     size_t bytes = object->count * sizeof(char *);
     const char **keys = clade_malloc(bytes);
     if (!keys)
@@ -63,8 +82,7 @@ static clade_status check_keys(const clade_json *document, const clade_json_node
     clade_status status = CLADE_OK;
     for (size_t i = 1; i < object->count && status == CLADE_OK; i++)
         if (strcmp(keys[i - 1], keys[i]) == 0)
-            status = clade_fail(document->status_if_bad, "%s: the key \"%s\" is given twice in one object",
-                                document->name, keys[i]);
+            status = key_twice(document, keys[i]);
     clade_free(keys);
     return status;
 }

@@ -35,13 +35,18 @@ static void append_list(clade_text *text, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, again);
+    /* Into the room there is; once more when that was too small. */
+    const size_t room = text->capacity - text->length;
+    int length = text->failed ? -1 : vsnprintf(room > 0 ? text->data + text->length : NULL, room, format, again);
     va_end(again);
-    if (length < 0 || !grow(text, (size_t)length)) {
+    if (length < 0 || ((size_t)length >= room && !grow(text, (size_t)length))) {
+        if (room > 0)
+            text->data[text->length] = '\0';
         text->failed = true;
         return;
     }
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+    if ((size_t)length >= room)
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
     text->length += (size_t)length;
 }
 
@@ -100,7 +105,7 @@ void clade_text_append_number(clade_text *text, double number)
     do
         snprintf(digits, sizeof digits, "%.*g", precision, number);
     while (precision++ < 17 && strtod(digits, NULL) != number);
-    clade_text_append(text, "%s", digits);
+    clade_text_append_bytes(text, digits, strlen(digits));
 }
 
 void clade_text_append_size(clade_text *text, unsigned long long bytes)
