@@ -34,7 +34,11 @@ typedef struct clade_search_problem {
     uint64_t children;               /* the budget, for schedules; 0: unknown */
     const clade_space_level *levels; /* (n_levels), coarse first; NULL: the space as it is */
     size_t n_levels;
-    bool batches; /* a proposal may ask for a batch of the items instead of all */
+    uint64_t images;               /* the budget of images; 0: unknown */
+    const clade_space_line *lines; /* (n_lines): what line searches go along; may be NULL */
+    size_t n_lines;
+    double line_share; /* of the budget, for line searches from the best first individuals (line_search.h); 0: none */
+    bool batches;      /* a proposal may ask for a batch of the items instead of all */
 } clade_search_problem;
 
 typedef struct clade_proposal {
@@ -57,6 +61,7 @@ typedef struct clade_told {
     const double *objectives; /* (n_objectives), or NULL when the child failed */
     uint64_t batch;           /* as in the proposal */
     double cost;              /* images forwarded, as a share of those of a child that is scored on all items */
+    uint64_t images;          /* forwarded for it; 0: none, for a copy of an earlier child, or unknown */
     bool own;                 /* this algorithm was asked for it */
     bool complete;            /* every item was scored; else it was a batch, or a race ended it, and the objectives are
                                  estimates: it is no member of a front */

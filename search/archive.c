@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "search/closed_form.h"
 #include "search/pareto.h"
 
 void clade_flip_objectives(const clade_experiment *experiment, const double *in, double *out)
@@ -16,6 +17,7 @@ void clade_archive_fini(clade_archive *archive)
 {
     clade_free(archive->children);
     clade_free(archive->points);
+    clade_free(archive->sorted);
     *archive = (clade_archive){0};
 }
 
@@ -29,23 +31,68 @@ static clade_status grow(clade_archive *archive)
     if (children)
         archive->children = children;
     double *points = children ? clade_realloc(archive->points, capacity * row) : NULL;
-    if (!points)
-        return clade_fail_memory(capacity * (row + sizeof *children), "the front");
-    archive->points = points;
+    if (points)
+        archive->points = points;
+    double *sorted = points ? clade_realloc(archive->sorted, capacity * row) : NULL;
+    if (!sorted)
+        return clade_fail_memory(capacity * (2 * row + sizeof *children), "the front");
+    archive->sorted = sorted;
     archive->capacity = capacity;
     return CLADE_OK;
+}
+
+/* How many of SORTED are greater than X in the first objective. */
+static size_t count_greater(const clade_archive *archive, double x)
+{
+    size_t low = 0, high = archive->count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (archive->sorted[2 * middle] > x)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Some member is nowhere worse than POINT. Of two objectives that is the one, of those at most POINT in the first, that is
+ * the least in the second. */
+static bool covers(const clade_archive *archive, const double *point)
+{
+    const size_t m = archive->n_objectives;
+    if (m == 2) {
+        const size_t at = count_greater(archive, point[0]);
+        return at < archive->count && archive->sorted[2 * at + 1] <= point[1];
+    }
+    for (size_t i = 0; i < archive->count; i++)
+        if (clade_weakly_dominates(archive->points + i * m, point, m))
+            return true;
+    return false;
+}
+
+/* POINT into SORTED, which holds the COUNT members from before; returns how many of them left it as dominated. */
+static size_t put_sorted(clade_archive *archive, const double *point)
+{
+    size_t to = count_greater(archive, point[0]);
+    to += to < archive->count && archive->sorted[2 * to] >= point[0];
+    size_t from = to;
+    while (from > 0 && archive->sorted[2 * from - 1] >= point[1])
+        from--;
+    memmove(archive->sorted + 2 * (from + 1), archive->sorted + 2 * to, (archive->count - to) * 2 * sizeof *point);
+    memcpy(archive->sorted + 2 * from, point, 2 * sizeof *point);
+    return to - from;
 }
 
 clade_status clade_archive_add(clade_archive *archive, uint64_t child, const double *point, bool *entered)
 {
     const size_t m = archive->n_objectives;
     *entered = false;
-    for (size_t i = 0; i < archive->count; i++)
-        if (clade_weakly_dominates(archive->points + i * m, point, m))
-            return CLADE_OK;
+    if (covers(archive, point))
+        return CLADE_OK;
     CLADE_TRY(grow(archive));
-    size_t kept = 0;
-    for (size_t i = 0; i < archive->count; i++) {
+    const bool drops = m != 2 || put_sorted(archive, point) > 0;
+    size_t kept = drops ? 0 : archive->count;
+    for (size_t i = kept; i < archive->count; i++) {
         if (clade_dominates(point, archive->points + i * m, m))
             continue;
         archive->children[kept] = archive->children[i];
@@ -62,6 +109,11 @@ clade_status clade_archive_add(clade_archive *archive, uint64_t child, const dou
 void clade_archive_remove(clade_archive *archive, size_t index)
 {
     const size_t m = archive->n_objectives, after = archive->count - index - 1;
+    if (m == 2) {
+        const size_t at = count_greater(archive, archive->points[2 * index]);
+        memmove(archive->sorted + 2 * at, archive->sorted + 2 * (at + 1),
+                (archive->count - at - 1) * 2 * sizeof(double));
+    }
     memmove(archive->children + index, archive->children + index + 1, after * sizeof *archive->children);
     memmove(archive->points + index * m, archive->points + (index + 1) * m, after * m * sizeof *archive->points);
     archive->count--;
@@ -170,13 +222,14 @@ clade_status clade_archive_hypervolume(const clade_archive *archive, const clade
 {
     const size_t m = archive->n_objectives, used = m < 3 ? m : 3;
     double reference[3] = {0.0};
-    double *points = clade_calloc(archive->count * used + 1, sizeof *points);
+    const double *from = m == 2 ? archive->sorted : archive->points;
+    double *points = clade_malloc((archive->count * used + 1) * sizeof *points);
     if (!points)
         return clade_fail_memory((archive->count * used + 1) * sizeof *points, "the hypervolume");
     for (size_t k = 0; k < used; k++) {
-        reference[k] = reference_of(experiment->objectives[k]);
+        reference[k] = experiment->form ? experiment->form->wide[k] : reference_of(experiment->objectives[k]);
         for (size_t i = 0; i < archive->count; i++)
-            points[i * used + k] = archive->points[i * m + k];
+            points[i * used + k] = from[i * m + k];
     }
     clade_status status = clade_hypervolume(points, archive->count, used, reference, volume);
     clade_free(points);

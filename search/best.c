@@ -8,11 +8,11 @@
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "clade/log.h"
-#include "search/engine_state.h"
 #include "search/export/card.h"
 #include "search/export/lineage.h"
+#include "search/subject_merge.h"
 
-static const char STAGED_PREFIX[] = "best.tmp-";
+#define STAGED_PREFIX "best.tmp-"
 
 typedef struct best {
     const clade_experiment *experiment;
@@ -202,20 +202,41 @@ clade_status clade_best_finish(clade_ledger *ledger, const clade_front *front, c
     return status;
 }
 
+/* Whether NAME is of a folder or a file that was to be renamed when it is whole. */
+static bool is_leftover(const char *name)
+{
+    static const char *const prefixes[] = {STAGED_PREFIX, "front.csv.tmp-"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+static clade_status remove_leftover(const char *run_folder, const char *name)
+{
+    char *path = clade_path_join(run_folder, name);
+    if (!path)
+        return clade_fail_memory(strlen(run_folder) + strlen(name), "a path");
+    clade_status status = CLADE_OK;
+    if (clade_path_is_folder(path))
+        status = clade_remove_folder(path);
+    else if (unlink(path) != 0)
+        status = clade_fail_errno(path, "remove");
+    if (status == CLADE_OK)
+        clade_log(CLADE_LOG_INFO, "removed %s, which a session that was killed left behind", path);
+    clade_free(path);
+    return status;
+}
+
 clade_status clade_best_clean(const char *run_folder)
 {
     DIR *folder = opendir(run_folder);
     if (!folder)
         return clade_fail_errno(run_folder, "open");
     clade_status status = CLADE_OK;
-    for (const struct dirent *entry = readdir(folder); status == CLADE_OK && entry; entry = readdir(folder)) {
-        if (strncmp(entry->d_name, STAGED_PREFIX, strlen(STAGED_PREFIX)) != 0)
-            continue;
-        char *path = clade_path_join(run_folder, entry->d_name);
-        status =
-            path ? clade_remove_folder(path) : clade_fail_memory(strlen(run_folder) + strlen(entry->d_name), "a path");
-        clade_free(path);
-    }
+    for (const struct dirent *entry = readdir(folder); status == CLADE_OK && entry; entry = readdir(folder))
+        if (is_leftover(entry->d_name))
+            status = remove_leftover(run_folder, entry->d_name);
     (void)closedir(folder);
     return status;
 }

@@ -196,8 +196,10 @@ clade_status clade_problem_form_space(const clade_problem_form *form, clade_spac
     const size_t before = form->categories > 0;
     *space = (clade_space){.n_genes = form->n_genes + before, .has_category = before > 0};
     space->genes = clade_calloc(space->n_genes, sizeof *space->genes);
-    if (!space->genes)
-        return clade_fail_memory(space->n_genes * sizeof *space->genes, "a space");
+    if (!space->genes) {
+        *space = (clade_space){0};
+        return clade_fail_memory((form->n_genes + before) * sizeof *space->genes, "a space");
+    }
     bool named = true;
     for (size_t g = 0; g < space->n_genes; g++) {
         char name[32] = "method";

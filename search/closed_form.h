@@ -21,7 +21,7 @@ typedef struct clade_problem_form {
 const clade_problem_form *clade_problem_forms(size_t *count);
 /* By name and real genes, or NULL. */
 const clade_problem_form *clade_problem_form_find(const char *name, size_t n_genes);
-/* Its space; release with clade_space_fini. */
+/* Its space; release with clade_space_fini. On failure {0}. */
 clade_status clade_problem_form_space(const clade_problem_form *form, clade_space *space) CLADE_CHECK_RESULT;
 /* A clade_closed_form: CONTEXT is the clade_problem_form. */
 void clade_problem_form_evaluate(const void *context, const double *genome, double *objectives);

@@ -9,10 +9,8 @@
 #include <time.h>
 
 #include "clade/alloc.h"
-#include "clade/files.h"
 #include "clade/log.h"
 #include "search/engine_state.h"
-#include "search/export/front.h"
 
 enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16 };
 static const double PROGRESS_INTERVAL = 0.1, BEST_INTERVAL = 2.0,
@@ -25,7 +23,7 @@ double clade_engine_clock(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* ---- progress and best/, while the run goes on ---- */
+/* ---- progress, and the best as it is, while the run goes on ---- */
 
 static clade_status report(clade_engine *engine, bool last)
 {
@@ -58,17 +56,20 @@ static clade_status report(clade_engine *engine, bool last)
     return CLADE_OK;
 }
 
-/* best/ follows the search, but takes no more than a small share of the time. */
+/* The subject follows the search, but takes no more than a small share of the time. */
 static clade_status follow_best(clade_engine *engine)
 {
+    const clade_subject *subject = engine->subject;
+    const clade_run_session session = clade_engine_session(engine);
     const double start = clade_engine_clock();
-    if (engine->front.count == 0 || engine->committed <= engine->replayed || start < engine->next_best)
+    if (!subject->kind->follow || engine->front.count == 0 || engine->committed <= engine->replayed ||
+        start < engine->next_best)
         return CLADE_OK;
     const size_t best = clade_archive_best(&engine->front, engine->experiment, engine->experiment->best);
     const uint64_t child = engine->front.children[best];
     if (child == engine->best_written)
         return CLADE_OK;
-    CLADE_TRY(clade_best_write(engine->ledger, engine->experiment, engine->options->run_folder, child));
+    CLADE_TRY(subject->kind->follow(subject->state, &session, child));
     const double end = clade_engine_clock();
     engine->best_written = child;
     engine->next_best = end + fmax(BEST_INTERVAL, BEST_SHARE * (end - start));
@@ -173,41 +174,22 @@ static clade_status run_loop(clade_engine *engine)
 
 /* ---- the end ---- */
 
-/* The front with its holdout scores, front.csv and best/. A run that is finished already is left as it is. */
+/* The subject's part, and a word in the ledger. A run that is finished already is left as it is. */
 static clade_status finish(clade_engine *engine)
 {
-    const char *folder = engine->options->run_folder;
-    clade_text done = {0}, csv = {0};
-    clade_front front = {0};
+    const clade_subject *subject = engine->subject;
+    const clade_run_session session = clade_engine_session(engine);
+    clade_text last = {0};
     bool found = false;
-    char *best = clade_path_join(folder, "best"), *path = clade_path_join(folder, "front.csv");
-    clade_status status =
-        best && path ? clade_engine_score_rest(engine) : clade_fail_memory(strlen(folder) + 16, "a path");
+    clade_status status = clade_ledger_get_meta(engine->ledger, "finished", &last, &found);
+    const bool finished = found && strcmp(clade_text_get(&last), engine->run_hash) == 0;
+    clade_text_free(&last);
     if (status == CLADE_OK)
-        status = clade_ledger_get_meta(engine->ledger, "finished", &done, &found);
-    if (status == CLADE_OK && found && strcmp(clade_text_get(&done), engine->run_hash) == 0 &&
-        clade_path_exists(best) && clade_path_exists(path))
-        goto end;
-    if (status == CLADE_OK)
-        status = clade_front_read(folder, CLADE_SEARCH, &front);
-    if (status == CLADE_OK)
-        status = clade_front_intervals(&front, NULL);
-    if (status == CLADE_OK)
-        status = clade_front_write_csv(&front, &csv);
-    if (status == CLADE_OK)
-        status = clade_write_file(path, clade_text_get(&csv), csv.length);
-    if (status == CLADE_OK)
-        status = clade_best_finish(engine->ledger, &front, folder);
-    if (status == CLADE_OK)
+        status = subject->kind->finish(subject->state, &session, &engine->front, finished);
+    if (status == CLADE_OK && !finished)
         status = clade_ledger_put_meta(engine->ledger, "finished", engine->run_hash);
-    if (status == CLADE_OK)
+    if (status == CLADE_OK && !finished)
         status = clade_ledger_put_event(engine->ledger, "finished", engine->run_hash);
-end:
-    clade_front_fini(&front);
-    clade_text_free(&csv);
-    clade_text_free(&done);
-    clade_free(best);
-    clade_free(path);
     return status;
 }
 
@@ -236,15 +218,12 @@ static clade_status end_session(clade_engine *engine, clade_status status)
     return status;
 }
 
-clade_status clade_engine_run(const clade_experiment *experiment, const clade_family *family,
-                              const clade_probes *probes, clade_pool *pool, const clade_engine_options *options)
+clade_status clade_engine_run(const clade_experiment *experiment, const clade_subject *subject, clade_pool *pool,
+                              const clade_engine_options *options)
 {
-    clade_engine engine = {
-        .experiment = experiment, .family = family, .probes = probes, .pool = pool, .options = options};
+    clade_engine engine = {.experiment = experiment, .subject = subject, .pool = pool, .options = options};
     clade_status status = clade_engine_open(&engine);
     const bool opened = status == CLADE_OK;
-    if (status == CLADE_OK)
-        status = clade_engine_score_parents(&engine);
     if (status == CLADE_OK)
         status = clade_engine_begin(&engine);
     if (status == CLADE_OK)

@@ -1,18 +1,18 @@
 /* The engine: the loop of a run. Everything that happens goes to the ledger; resume is replay (DESIGN.md 4).
  *
  *   ask child i  (exactly when max(i - W + 1, needs(i)) children are committed)
- *     -> decode to a recipe -> child row -> known recipe? take its result : submit to the pool
+ *     -> say its recipe (subject.h) -> child row -> known recipe? take its result : submit to the pool
  *   result of a child, in any order -> evaluation row (never lost, never paid for twice)
  *   commit child c, in index order -> tell the algorithm -> commit row with the chained run hash -> front, best/
- * When the budget is reached: the front's members are scored on holdout (through the same pool), best/ gets its
- * weights, and front.csv is written. */
+ * When the budget is reached the subject ends the run: of merges, the front's members are scored on holdout (through the
+ * same pool), best/ gets its weights, and front.csv is written. */
 #ifndef CLADE_ENGINE_H
 #define CLADE_ENGINE_H
 
 #include "search/bootstrap.h"
-#include "search/ledger.h"
+#include "search/guard.h"
 #include "search/platform.h"
-#include "search/pool.h"
+#include "search/subject.h"
 
 typedef struct clade_progress {
     uint64_t committed, failed, budget_children; /* budget 0: none */
@@ -41,10 +41,9 @@ clade_status clade_run_experiment(const char *run_folder, uint64_t children,
                                   clade_experiment **experiment) CLADE_CHECK_RESULT;
 /* Open the ledger of a run folder for reading. */
 clade_status clade_run_ledger(const char *run_folder, clade_ledger **ledger) CLADE_CHECK_RESULT;
-/* Run (or go on with) what the ledger in the folder says until the budget is reached, using POOL. FAMILY and PROBES are
- * those of the experiment, borrowed. */
-clade_status clade_engine_run(const clade_experiment *experiment, const clade_family *family,
-                              const clade_probes *probes, clade_pool *pool,
+/* Run (or go on with) what the ledger in the folder says until the budget is reached, using POOL. SUBJECT is that of the
+ * experiment (clade_subject_merge_new, clade_subject_form_new) and was in no run before. All borrowed. */
+clade_status clade_engine_run(const clade_experiment *experiment, const clade_subject *subject, clade_pool *pool,
                               const clade_engine_options *options) CLADE_CHECK_RESULT;
 
 /* ---- the front of a run, read from its ledger; for front, lineage, status, report and best/ ---- */
@@ -94,6 +93,8 @@ typedef struct clade_front {
                                          before clade_front_intervals and when nothing is scored on holdout */
     const double *against_objectives; /* its holdout values, borrowed from it, as is */
     const clade_score *against_score; /* its score */
+    bool entropy_hurts;               /* the guard on entropy found where */
+    clade_guard_finding hurt;         /* there */
     char run_hash[CLADE_SHA256_HEX];  /* of the last commit; 64 zeros before the first */
     uint64_t committed;
 } clade_front;

@@ -36,15 +36,21 @@ static void print_vector(const double *genome, size_t count, clade_text *text)
     clade_json_end_array(&writer);
 }
 
-static void print_genes(const clade_space *space, const double *genome, const char *method, clade_text *text)
+/* The active genes by name, as ROW's vector has them: printing numbers is most of what breeding costs. */
+static void print_genes(const clade_space *space, const double *genome, clade_child_row *row)
 {
-    clade_json_writer writer = clade_json_writer_to(text, false);
+    clade_json_writer writer = clade_json_writer_to(&row->genome, false);
+    const char *number = clade_text_get(&row->vector) + 1;
     clade_json_begin_object(&writer, NULL);
     for (size_t i = 0; i < space->n_genes; i++) {
+        char digits[40];
+        const size_t length = strcspn(number, ",]");
+        snprintf(digits, sizeof digits, "%.*s", (int)length, number);
+        number += length + 1;
         if (i == 0 && space->has_category)
-            clade_json_put_string(&writer, space->genes[i].name, method);
+            clade_json_put_string(&writer, space->genes[i].name, row->method);
         else if (clade_gene_active(space, genome, i))
-            clade_json_put_number(&writer, space->genes[i].name, genome[i]);
+            clade_json_put_raw(&writer, space->genes[i].name, digits);
     }
     clade_json_end_object(&writer);
 }
@@ -64,35 +70,29 @@ static clade_status record_event(clade_engine *engine, const char *what)
 /* Breed child number `asked` into ROW and its slot's genome. */
 static clade_status breed(clade_engine *engine, clade_slot *slot, clade_child_row *row)
 {
+    const clade_subject *subject = engine->subject;
     clade_proposal proposal = {.genome = slot->genome};
-    clade_recipe *recipe = NULL;
     row->child = engine->asked;
     clade_status status = clade_levels_ask(engine->levels, engine->asked, &proposal);
-    if (status == CLADE_OK)
-        status = clade_merge_space_decode(engine->space, slot->genome, &recipe);
-    if (status == CLADE_OK)
-        status = clade_recipe_hash(recipe, row->recipe_hash);
     if (status == CLADE_OK) {
-        const clade_space *space = clade_merge_space_genes(engine->space);
-        clade_recipe_print(recipe, false, &row->recipe);
-        print_vector(slot->genome, engine->n_genes, &row->vector);
-        print_genes(space, slot->genome, recipe->method->name, &row->genome);
-        snprintf(row->method, sizeof row->method, "%s", recipe->method->name);
-        snprintf(row->operator_name, sizeof row->operator_name, "%s", proposal.operator_name);
-        row->n_parents = proposal.n_parents;
-        slot->batch = row->batch = proposal.batch;
-        slot->items = row->items = proposal.items;
-        slot->cost = 1; /* of a child that fails: not known */
-        memcpy(row->parents, proposal.parents, proposal.n_parents * sizeof row->parents[0]);
-        status = clade_text_status(&row->recipe);
+        print_vector(slot->genome, engine->space->n_genes, &row->vector);
+        status = clade_text_status(&row->vector);
     }
     if (status == CLADE_OK)
-        status = clade_text_status(&row->vector);
-    if (status == CLADE_OK)
+        status = subject->kind->describe(subject->state, slot->genome, row);
+    if (status == CLADE_OK) {
+        print_genes(engine->space, slot->genome, row);
+        snprintf(row->operator_name, sizeof row->operator_name, "%s", proposal.operator_name);
+        row->n_parents = proposal.n_parents;
+        memcpy(row->parents, proposal.parents, proposal.n_parents * sizeof row->parents[0]);
+        slot->batch = row->batch = proposal.batch;
+        slot->items = row->items = proposal.items;
+        clade_outcome_fini(&slot->outcome);
+        slot->outcome.cost = 1; /* of a child that fails: not known */
         status = clade_text_status(&row->genome);
+    }
     if (status == CLADE_OK && proposal.event[0] != '\0')
         status = record_event(engine, proposal.event);
-    clade_recipe_free(recipe);
     return status == CLADE_OK ? status : clade_fail_prefix(status, "child %llu", (unsigned long long)engine->asked);
 }
 
@@ -112,54 +112,32 @@ static clade_status record(clade_engine *engine, const clade_child_row *row)
     return status;
 }
 
-/* The value of an objective, or its estimate when a race ended the child: only the two that race have one. */
-static double value_of(const clade_engine *engine, const clade_objective *objective, const clade_score *score)
-{
-    if (score->stopped.reason == CLADE_NOT_STOPPED || score->stopped.reason == CLADE_SAMPLED)
-        return objective->value(score, engine->retention);
-    if (strcmp(objective->name, "accuracy") == 0)
-        return score->stopped.accuracy;
-    return strcmp(objective->name, "robustness") == 0 ? score->stopped.robustness : NAN;
-}
-
-/* What the algorithm is told of an objective, minimised. */
-static double signal_of(const clade_engine *engine, const clade_objective *objective, double value,
-                        const clade_score *score)
-{
-    if (engine->experiment->smooth && objective->signal)
-        return clade_objective_find(objective->signal)->value(score, engine->retention);
-    return objective->maximise ? -value : value;
-}
-
-/* Objectives and answers out of SCORE into the slot; an objective that is not finite makes the evaluation a failure. */
-static clade_status settle(clade_engine *engine, clade_slot *slot, const clade_score *score)
+/* What the slot's result says, of a child that was evaluated. An objective that is not finite makes the evaluation a
+ * failure. */
+static clade_status settle(clade_engine *engine, clade_slot *slot)
 {
     const clade_experiment *experiment = engine->experiment;
-    CLADE_TRY(clade_engine_take_answers(engine, slot, score));
-    slot->cost = (double)score->images / (double)(score->images + score->stopped.left);
+    const clade_text *text = &slot->result.score;
+    if (slot->result.status != CLADE_OK)
+        return CLADE_OK;
+    CLADE_TRY(engine->subject->kind->read(engine->subject->state, clade_text_get(text), text->length, &slot->outcome));
+    if (engine->n_correct > 0 && slot->outcome.n_correct != engine->n_correct)
+        return clade_fail(CLADE_EINPUT, "score: found %zu labelled items, expected %zu as in the scores before",
+                          slot->outcome.n_correct, engine->n_correct);
+    engine->n_correct = slot->outcome.n_correct;
     for (size_t i = 0; i < experiment->n_objectives; i++) {
-        const clade_objective *objective = experiment->objectives[i];
-        slot->objectives[i] = value_of(engine, objective, score);
-        slot->signals[i] = signal_of(engine, objective, slot->objectives[i], score);
-        if (isfinite(slot->objectives[i]) || slot->result.status != CLADE_OK)
+        if (isfinite(slot->outcome.objectives[i]) || slot->result.status != CLADE_OK)
             continue;
         slot->result.status = CLADE_EEVAL;
-        clade_text_append(&slot->result.reason, "objective %s is not finite", objective->name);
+        clade_text_append(&slot->result.reason, "objective %s is not finite", experiment->objectives[i]->name);
     }
     return clade_text_status(&slot->result.reason);
 }
 
-/* The same from the score as the ledger has it. */
+/* The same of a result as the ledger has it. */
 static clade_status settle_stored(clade_engine *engine, clade_slot *slot)
 {
-    clade_score score = {0};
-    if (slot->result.status != CLADE_OK)
-        return CLADE_OK;
-    clade_status status = clade_score_parse(clade_text_get(&slot->result.score), slot->result.score.length,
-                                            engine->probes, &engine->plan, &score);
-    if (status == CLADE_OK)
-        status = settle(engine, slot, &score);
-    clade_score_fini(&score);
+    const clade_status status = settle(engine, slot);
     return status == CLADE_OK ? status
                               : clade_fail_prefix(status, "ledger: child %llu", (unsigned long long)slot->result.child);
 }
@@ -205,15 +183,14 @@ clade_status clade_engine_arrive(clade_engine *engine, clade_pool_result *result
         return clade_fail(CLADE_EINTERNAL, "pool: a result of child %llu, which is not in flight",
                           (unsigned long long)result->job);
     }
-    clade_score score = {0};
     const uint64_t child = result->job;
-    clade_status status = clade_engine_row(engine->probes, &engine->plan, result, &slot->result, &score);
+    clade_status status = clade_take_result(result, &slot->result);
     slot->result.child = child;
     slot->result.split = CLADE_SEARCH;
-    if (status == CLADE_OK && slot->result.status == CLADE_OK)
-        status = settle(engine, slot, &score);
+    if (status == CLADE_OK)
+        status = settle(engine, slot);
+    slot->result.images = slot->outcome.images;
     slot->state = CLADE_SLOT_ARRIVED;
-    clade_score_fini(&score);
     return status == CLADE_OK ? status : clade_fail_prefix(status, "child %llu", (unsigned long long)child);
 }
 
@@ -292,31 +269,36 @@ clade_status clade_engine_commit(clade_engine *engine)
         CLADE_TRY(copy_result(engine, slot));
     clade_commit_row row = {.child = engine->committed,
                             .failed = slot->result.status != CLADE_OK,
-                            .incomplete = slot->result.status == CLADE_OK && !slot->complete,
+                            .incomplete = slot->result.status == CLADE_OK && !slot->outcome.complete,
                             .n_objectives = experiment->n_objectives};
     double minimised[CLADE_MAX_OBJECTIVES] = {0.0};
     bool known = false, entered = false;
     for (size_t i = 0; i < row.n_objectives; i++)
-        row.objectives[i] = row.failed ? NAN : slot->objectives[i];
+        row.objectives[i] = row.failed ? NAN : slot->outcome.objectives[i];
     CLADE_TRY(chain(engine, slot, &row));
     CLADE_TRY(record_commit(engine, &row, &known));
     clade_flip_objectives(experiment, row.objectives, minimised);
     const clade_told told = {.child = row.child,
                              .genome = slot->genome,
-                             .objectives = row.failed ? NULL : slot->signals,
+                             .objectives = row.failed ? NULL : slot->outcome.signals,
                              .batch = slot->batch,
-                             .cost = slot->cost,
+                             .cost = slot->outcome.cost,
+                             .images = slot->result.images,
                              .own = true,
                              .complete = !row.incomplete,
-                             .correct = row.failed ? NULL : slot->correct,
-                             .n_correct = row.failed ? 0 : engine->n_correct,
-                             .tasks = row.failed ? NULL : slot->tasks,
-                             .n_tasks = row.failed ? 0 : engine->probes->n_tasks};
+                             .correct = row.failed ? NULL : slot->outcome.correct,
+                             .n_correct = row.failed ? 0 : slot->outcome.n_correct,
+                             .tasks = row.failed ? NULL : slot->outcome.tasks,
+                             .n_tasks = row.failed ? 0 : slot->outcome.n_tasks};
     CLADE_TRY(clade_levels_tell(engine->levels, &told));
     if (row.failed)
         CLADE_TRY(count_failure(engine, slot));
-    else if (!row.incomplete)
+    else
+        CLADE_TRY(clade_engine_count_answers(engine, slot));
+    if (!row.failed && !row.incomplete) {
+        CLADE_TRY(clade_engine_watch(engine, slot, row.child));
         CLADE_TRY(clade_archive_add(&engine->front, row.child, minimised, &entered));
+    }
     if (entered)
         CLADE_TRY(clade_engine_add_rival(engine, slot, row.child, minimised[0]));
     memcpy(engine->run_hash, row.hash, sizeof engine->run_hash);

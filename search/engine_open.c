@@ -1,5 +1,4 @@
 /* A session of a run: from the folder to an engine that can go on, and back. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,50 +8,7 @@
 #include "clade/log.h"
 #include "search/engine_state.h"
 
-/* ---- what must be as it was ---- */
-
-static clade_status check_parent(clade_engine *engine, const char *name, const char *path, clade_checkpoint *checkpoint)
-{
-    char hash[CLADE_SHA256_HEX];
-    clade_text old = {0};
-    bool found = false;
-    CLADE_TRY(clade_checkpoint_hash(checkpoint, hash));
-    clade_status status = clade_ledger_get_parent(engine->ledger, name, &old, &found);
-    if (status == CLADE_OK && !found)
-        status = clade_ledger_put_parent(engine->ledger, name, path, hash);
-    else if (status == CLADE_OK && strcmp(clade_text_get(&old), hash) != 0)
-        status = clade_fail(CLADE_EINPUT, "%s: the weights changed since the run began: found hash %s, expected %s",
-                            path, hash, clade_text_get(&old));
-    clade_text_free(&old);
-    return status;
-}
-
-static clade_status check_probes(clade_engine *engine)
-{
-    char hash[CLADE_SHA256_HEX];
-    clade_text old = {0};
-    bool found = false;
-    clade_probes_hash(engine->probes, hash);
-    clade_status status = clade_ledger_get_meta(engine->ledger, "probes", &old, &found);
-    if (status == CLADE_OK && !found)
-        status = clade_ledger_put_meta(engine->ledger, "probes", hash);
-    else if (status == CLADE_OK && strcmp(clade_text_get(&old), hash) != 0)
-        status = clade_fail(CLADE_EINPUT, "%s: the probes changed since the run began: found hash %s, expected %s",
-                            engine->experiment->probes, hash, clade_text_get(&old));
-    clade_text_free(&old);
-    return status;
-}
-
-static clade_status check_inputs(clade_engine *engine)
-{
-    const clade_experiment *experiment = engine->experiment;
-    if (clade_family_base(engine->family))
-        CLADE_TRY(check_parent(engine, CLADE_BASE_NAME, experiment->base, clade_family_base(engine->family)));
-    for (size_t p = 0; p < experiment->n_parents; p++)
-        CLADE_TRY(check_parent(engine, experiment->parent_names[p], experiment->parent_paths[p],
-                               clade_family_parent(engine->family, p)));
-    return check_probes(engine);
-}
+/* ---- the session ---- */
 
 /* Another platform may give other last bits: the run goes on, and its record says where it moved. */
 static clade_status begin_session(clade_engine *engine)
@@ -128,93 +84,47 @@ static clade_status read_clock(clade_engine *engine)
 
 /* ---- the search ---- */
 
-/* LOSSES (n_parents): the mean negative log likelihood of each parent over the tasks' labelled items, out of the ledger;
- * *KNOWN false when one of them was not scored, or could not be. */
-static clade_status parent_losses(const clade_engine *engine, double *losses, bool *known)
+static clade_status open_slots(clade_engine *engine)
 {
-    const clade_experiment *experiment = engine->experiment;
-    const clade_score_plan plan = clade_plan_of(experiment, CLADE_SEARCH);
-    clade_evaluation_row row = {0};
-    clade_status status = CLADE_OK;
-    *known = true;
-    for (size_t p = 0; status == CLADE_OK && p < experiment->n_parents; p++) {
-        char name[128]; /* a parent's name has at most 64 */
-        bool found = false;
-        clade_score score = {.clean = {.nll = NAN}};
-        snprintf(name, sizeof name, "parent %s", experiment->parent_names[p]);
-        status = clade_ledger_get_reference(engine->ledger, name, CLADE_SEARCH, &row, &found);
-        if (status == CLADE_OK && found && row.status == CLADE_OK)
-            status = clade_score_parse(clade_text_get(&row.score), row.score.length, engine->probes, &plan, &score);
-        losses[p] = score.clean.nll;
-        *known = *known && isfinite(losses[p]);
-        clade_score_fini(&score);
-    }
-    clade_evaluation_row_fini(&row);
-    return status;
-}
-
-static clade_status open_space(clade_engine *engine)
-{
-    const clade_experiment *experiment = engine->experiment;
-    const clade_merge_space_plan plan = clade_experiment_space_plan(experiment);
-    CLADE_TRY(clade_merge_space_new(&plan, engine->family, &engine->space));
-    double losses[CLADE_MAX_PARENTS];
-    bool known = false;
-    CLADE_TRY(parent_losses(engine, losses, &known));
-    const clade_first_sources sources = {.recipe_paths = (const char *const *)experiment->first,
-                                         .n_recipes = experiment->n_first,
-                                         .parent_losses = known ? losses : NULL,
-                                         .only_own = !experiment->hand_made};
-    CLADE_TRY(clade_merge_space_first(engine->space, &sources, &engine->first, &engine->n_first));
-    const size_t n = engine->n_genes = clade_merge_space_genes(engine->space)->n_genes;
-    engine->first_genomes = clade_calloc(engine->n_first * n + 1, sizeof(double));
-    engine->first_names = clade_calloc(engine->n_first + 1, sizeof(char *));
-    if (!engine->first_genomes || !engine->first_names)
-        return clade_fail_memory((engine->n_first + 1) * n * sizeof(double), "the first individuals");
-    for (size_t i = 0; i < engine->n_first; i++) {
-        memcpy(engine->first_genomes + i * n, engine->first[i].genome, n * sizeof(double));
-        engine->first_names[i] = engine->first[i].name;
+    const size_t window = engine->experiment->window, bytes = engine->space->n_genes * sizeof(double);
+    engine->slots = clade_calloc(window, sizeof *engine->slots);
+    if (!engine->slots)
+        return clade_fail_memory(window * sizeof *engine->slots, "the children in flight");
+    for (size_t i = 0; i < window; i++) {
+        engine->slots[i].genome = clade_calloc(1, bytes);
+        if (!engine->slots[i].genome)
+            return clade_fail_memory(bytes, "a genome");
     }
     return CLADE_OK;
 }
 
-/* A batch scores labelled items only. */
-static bool may_batch(const clade_experiment *experiment)
-{
-    bool may = true;
-    for (size_t k = 0; k < experiment->n_objectives; k++)
-        may &= !experiment->objectives[k]->unlabelled;
-    return may;
-}
-
-static clade_status open_algorithm(clade_engine *engine)
+clade_status clade_engine_begin(clade_engine *engine)
 {
     const clade_experiment *experiment = engine->experiment;
-    size_t n_levels;
-    const clade_space_level *levels = clade_merge_space_levels(engine->space, &n_levels);
-    const clade_search_problem problem = {.space = clade_merge_space_genes(engine->space),
-                                          .n_objectives = experiment->n_objectives,
-                                          .seed = experiment->seed,
-                                          .first = engine->first_genomes,
-                                          .first_names = engine->first_names,
-                                          .n_first = engine->n_first,
-                                          .window = experiment->window,
-                                          .parameters = experiment->algorithm_parameters,
-                                          .levels = levels,
-                                          .n_levels = n_levels,
-                                          .children =
-                                              experiment->planned > 0 ? experiment->planned : experiment->children,
-                                          .batches = may_batch(experiment)};
+    const clade_run_session session = clade_engine_session(engine);
+    clade_search_problem problem = {.n_objectives = experiment->n_objectives,
+                                    .seed = experiment->seed,
+                                    .window = experiment->window,
+                                    .parameters = experiment->algorithm_parameters,
+                                    .children = experiment->planned > 0 ? experiment->planned : experiment->children,
+                                    .images = experiment->images,
+                                    .line_share = experiment->line_share};
+    CLADE_TRY(engine->subject->kind->begin(engine->subject->state, &session, &problem));
+    engine->space = problem.space;
+    engine->n_first = problem.n_first;
     engine->front.n_objectives = experiment->n_objectives;
-    engine->slots = clade_calloc(experiment->window, sizeof *engine->slots);
-    if (!engine->slots)
-        return clade_fail_memory(experiment->window * sizeof *engine->slots, "the children in flight");
-    for (size_t i = 0; i < experiment->window; i++) {
-        engine->slots[i].genome = clade_calloc(engine->n_genes, sizeof(double));
-        if (!engine->slots[i].genome)
-            return clade_fail_memory(engine->n_genes * sizeof(double), "a genome");
-    }
+    CLADE_TRY(open_slots(engine));
     return clade_levels_create(experiment->algorithm, &problem, &experiment->preselect, &engine->levels);
+}
+
+/* ---- files ---- */
+
+clade_run_session clade_engine_session(const clade_engine *engine)
+{
+    return (clade_run_session){.folder = engine->options->run_folder,
+                               .ledger = engine->ledger,
+                               .pool = engine->pool,
+                               .stop = engine->options->stop};
 }
 
 static clade_status open_files(clade_engine *engine)
@@ -229,24 +139,9 @@ static clade_status open_files(clade_engine *engine)
             status = clade_fail_errno(log, "open");
         clade_log_set_file(engine->log);
     }
-    if (status == CLADE_OK)
-        status = clade_best_clean(folder);
     clade_free(database);
     clade_free(log);
     return status;
-}
-
-static clade_status open_retention(clade_engine *engine)
-{
-    engine->retention = clade_calloc(engine->probes->n_tasks, sizeof(double));
-    engine->plan = clade_experiment_search_plan(engine->experiment);
-    return engine->retention ? CLADE_OK : clade_fail_memory(engine->probes->n_tasks * sizeof(double), "an engine");
-}
-
-clade_status clade_engine_begin(clade_engine *engine)
-{
-    CLADE_TRY(open_space(engine));
-    return open_algorithm(engine);
 }
 
 clade_status clade_engine_open(clade_engine *engine)
@@ -257,8 +152,8 @@ clade_status clade_engine_open(clade_engine *engine)
     CLADE_TRY(open_files(engine));
     CLADE_TRY(read_clock(engine));
     CLADE_TRY(begin_session(engine));
-    CLADE_TRY(check_inputs(engine));
-    return open_retention(engine);
+    const clade_run_session session = clade_engine_session(engine);
+    return engine->subject->kind->check(engine->subject->state, &session);
 }
 
 void clade_engine_close(clade_engine *engine)
@@ -268,18 +163,14 @@ void clade_engine_close(clade_engine *engine)
         clade_free(engine->slots[i].genome);
         clade_text_free(&engine->slots[i].recipe);
         clade_text_free(&engine->slots[i].race);
-        clade_free(engine->slots[i].correct);
-        clade_free(engine->slots[i].tasks);
+        clade_outcome_fini(&engine->slots[i].outcome);
         clade_evaluation_row_fini(&engine->slots[i].result);
     }
     clade_free(engine->slots);
     clade_levels_destroy(engine->levels);
-    clade_free(engine->retention);
-    clade_free(engine->first_genomes);
-    clade_free(engine->first_names);
-    clade_first_free(engine->first, engine->n_first);
-    clade_merge_space_free(engine->space);
     clade_engine_free_rivals(engine);
+    clade_item_answers_fini(&engine->answers);
+    clade_guard_fini(&engine->guard);
     clade_archive_fini(&engine->front);
     clade_text_free(&engine->first_failure);
     clade_ledger_close(engine->ledger);

@@ -1,5 +1,5 @@
-/* What the engine keeps of answers to single items: those of a child in flight, which the algorithm is told, and those
- * of the front's members, against whom later children race. The race of a child is made when it is bred, out of what is
+/* What the engine keeps of answers to single items: those of the front's members, against whom later children race, and
+ * counts of all, by which a race may choose its items. The race of a child is made when it is bred, out of what is
  * committed then; so it is the same for any number of ranks and in a replay. */
 #include <math.h>
 #include <stdlib.h>
@@ -8,27 +8,9 @@
 #include "clade/alloc.h"
 #include "search/engine_state.h"
 
-clade_status clade_engine_take_answers(clade_engine *engine, clade_slot *slot, const clade_score *score)
-{
-    const size_t bits = clade_score_bits(score), bytes = bits / 8 + 1, tasks = engine->probes->n_tasks;
-    if (engine->n_correct > 0 && bits != engine->n_correct)
-        return clade_fail(CLADE_EINPUT, "score: found %zu labelled items, expected %zu as in the scores before", bits,
-                          engine->n_correct);
-    engine->n_correct = bits;
-    clade_free(slot->correct);
-    slot->correct = clade_calloc(bytes, 1);
-    if (!slot->tasks)
-        slot->tasks = clade_calloc(tasks, sizeof *slot->tasks);
-    if (!slot->correct || !slot->tasks)
-        return clade_fail_memory(bytes + tasks * sizeof *slot->tasks, "the answers of a child");
-    clade_score_join_bits(score, slot->correct);
-    for (size_t t = 0; t < tasks; t++)
-        slot->tasks[t] = score->tasks[t].clean.accuracy;
-    slot->complete = score->stopped.reason == CLADE_NOT_STOPPED;
-    return CLADE_OK;
-}
+enum { LEAST_CHILDREN = 8 }; /* besides the opponents, before anything is chosen by their answers */
 
-/* ---- the front's members as opponents ---- */
+/* ---- opponents ---- */
 
 static bool is_member(const clade_archive *front, uint64_t child)
 {
@@ -67,8 +49,9 @@ clade_status clade_engine_add_rival(clade_engine *engine, clade_slot *slot, uint
     size_t place = engine->n_rivals++;
     for (; place > 0 && engine->rivals[place - 1].first > first; place--)
         engine->rivals[place] = engine->rivals[place - 1];
-    engine->rivals[place] = (clade_rival){.first = first, .opponent = {.child = child, .correct = slot->correct}};
-    slot->correct = NULL; /* moved */
+    engine->rivals[place] =
+        (clade_rival){.first = first, .opponent = {.child = child, .correct = slot->outcome.correct}};
+    slot->outcome.correct = NULL; /* moved */
     return CLADE_OK;
 }
 
@@ -79,8 +62,35 @@ void clade_engine_free_rivals(clade_engine *engine)
     clade_free(engine->rivals);
 }
 
+/* ---- answers ---- */
+
+clade_status clade_engine_count_answers(clade_engine *engine, const clade_slot *slot)
+{
+    const clade_outcome *outcome = &slot->outcome;
+    if (!engine->experiment->racing.by_disagreement || slot->result.same_as >= 0 || outcome->n_correct == 0)
+        return CLADE_OK;
+    return clade_item_answers_add(&engine->answers, outcome->correct, outcome->seen, outcome->n_correct);
+}
+
+/* ---- the race of a child ---- */
+
+/* How much the children disagree, into *SPREAD (owned); NULL where nothing is chosen by that. */
+static clade_status spread_without(const clade_engine *engine, const clade_opponent *opponents, size_t n,
+                                   uint8_t **spread)
+{
+    *spread = NULL;
+    if (engine->answers.children < n + LEAST_CHILDREN)
+        return CLADE_OK;
+    *spread = clade_malloc(engine->answers.n_bits);
+    if (!*spread)
+        return clade_fail_memory(engine->answers.n_bits, "the items of a race");
+    clade_item_spread(&engine->answers, opponents, n, *spread);
+    return CLADE_OK;
+}
+
 clade_status clade_engine_race(const clade_engine *engine, clade_text *race)
 {
+    uint8_t *spread;
     clade_opponent opponents[CLADE_MAX_OPPONENTS];
     const size_t all = engine->n_rivals, n = all < CLADE_MAX_OPPONENTS ? all : CLADE_MAX_OPPONENTS;
     clade_text_clear(race);
@@ -89,6 +99,8 @@ clade_status clade_engine_race(const clade_engine *engine, clade_text *race)
     /* Of many, evenly along the front, with both ends. */
     for (size_t i = 0; i < n; i++)
         opponents[i] = engine->rivals[n < 2 ? 0 : (i * (all - 1) + (n - 1) / 2) / (n - 1)].opponent;
-    clade_race_print(opponents, n, engine->n_correct, NULL, NULL, 0, race);
+    CLADE_TRY(spread_without(engine, opponents, n, &spread));
+    clade_race_print(opponents, n, spread, engine->n_correct, race);
+    clade_free(spread);
     return clade_text_status(race);
 }

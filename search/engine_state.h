@@ -1,6 +1,5 @@
 /* What the engine's files share: engine.c (the loop), engine_open.c (sessions), engine_child.c (asking and committing),
- * engine_budget.c (when it ends), engine_race.c (answers and opponents), engine_score.c (references and holdout),
- * best.c (the folder best/). */
+ * engine_budget.c (when it ends), engine_race.c (opponents), engine_guard.c (entropy). */
 #ifndef CLADE_ENGINE_STATE_H
 #define CLADE_ENGINE_STATE_H
 
@@ -9,9 +8,7 @@
 #include "search/algorithm/levels.h"
 #include "search/archive.h"
 #include "search/engine.h"
-
-/* The base's name in the ledger's table of parents; a parent's name is never empty. */
-#define CLADE_BASE_NAME ""
+#include "search/item_choice.h"
 
 typedef enum clade_slot_state {
     CLADE_SLOT_NEW,     /* bred, to be submitted */
@@ -28,14 +25,9 @@ typedef struct clade_slot {
     char recipe_hash[CLADE_SHA256_HEX];
     clade_text recipe;
     clade_evaluation_row result;
-    double objectives[CLADE_MAX_OBJECTIVES]; /* natural values; meant when result.status is CLADE_OK, as all below */
-    double signals[CLADE_MAX_OBJECTIVES];    /* what the algorithm is told in their place, minimised */
-    double cost;                             /* share of all items that was scored */
-    uint64_t batch, items;                   /* as proposed */
-    bool complete;                           /* every item was scored; else the objectives are estimates */
-    uint8_t *correct;                        /* (n_correct of the engine) bits, all tasks joined; owned */
-    double *tasks;                           /* (n_tasks) clean accuracies, owned */
-    clade_text race;                         /* what is sent along with the recipe; empty: every item is scored */
+    clade_outcome outcome; /* meant when result.status is CLADE_OK; its cost always */
+    uint64_t batch, items; /* as proposed */
+    clade_text race;       /* what is sent along with the recipe; empty: every item is scored */
 } clade_slot;
 
 /* A member of the front, with its answers. */
@@ -47,27 +39,23 @@ typedef struct clade_rival {
 typedef struct clade_engine {
     /* borrowed */
     const clade_experiment *experiment;
-    const clade_family *family;
-    const clade_probes *probes;
+    const clade_subject *subject;
     clade_pool *pool;
     const clade_engine_options *options;
+    const clade_space *space; /* the subject's */
+    size_t n_first;           /* individuals to start with */
     /* owned */
     clade_ledger *ledger;
     FILE *log;
-    clade_merge_space *space;
-    clade_first *first;
-    size_t n_first;
-    double *first_genomes;    /* (n_first, n_genes) */
-    const char **first_names; /* (n_first), of FIRST */
-    clade_levels *levels;     /* the algorithm */
-    double *retention;        /* (n_tasks): accuracy of each task's own fine-tune on the search split; NAN: unknown */
-    clade_slot *slots;        /* (window) */
+    clade_levels *levels; /* the algorithm */
+    clade_slot *slots;    /* (window) */
     clade_archive front;
     clade_rival *rivals; /* (n_rivals): the front's members by the first objective, while children race */
     size_t n_rivals, rivals_capacity;
+    clade_item_answers answers; /* of the children committed, where races choose their items by them */
+    clade_guard guard;
     /* where we are */
-    clade_score_plan plan;     /* of the search split */
-    size_t n_genes, n_correct; /* n_correct: labelled items of a score; 0: no score was seen yet */
+    size_t n_correct; /* labelled items of a result; 0: none was seen yet, or they have none */
     uint64_t asked, committed, failed, images;
     uint64_t replayed; /* committed in earlier sessions */
     uint64_t stop_at;  /* children asked when the seconds were up in an earlier session; UINT64_MAX: they were not */
@@ -91,12 +79,13 @@ double clade_engine_clock(void); /* monotonic seconds */
 
 /* ---- engine_open.c ---- */
 
-/* Begin a session: the ledger and its lock, checks against earlier sessions, the space and the algorithm. Close after
- * failure, too. */
+/* Begin a session: the ledger and its lock, checks against earlier sessions. Close after failure, too. */
 clade_status clade_engine_open(clade_engine *engine) CLADE_CHECK_RESULT;
-/* The space and the algorithm, when the parents have been scored. */
+/* What comes before the loop: the subject's part, the algorithm. */
 clade_status clade_engine_begin(clade_engine *engine) CLADE_CHECK_RESULT;
 void clade_engine_close(clade_engine *engine);
+/* The session as the subject gets it. */
+clade_run_session clade_engine_session(const clade_engine *engine);
 
 /* ---- engine_budget.c ---- */
 
@@ -118,48 +107,19 @@ clade_status clade_engine_commit(clade_engine *engine) CLADE_CHECK_RESULT;
 
 /* ---- engine_race.c ---- */
 
-/* The answers to single items, the tasks' accuracies and whether that is all, out of SCORE into SLOT. CLADE_EINPUT when
- * it has not as many items as the scores before. */
-clade_status clade_engine_take_answers(clade_engine *engine, clade_slot *slot,
-                                       const clade_score *score) CLADE_CHECK_RESULT;
 /* CHILD of SLOT entered the front with this first objective (minimised): others will race against it. */
 clade_status clade_engine_add_rival(clade_engine *engine, clade_slot *slot, uint64_t child,
                                     double first) CLADE_CHECK_RESULT;
 void clade_engine_free_rivals(clade_engine *engine);
+/* Count the answers of SLOT, whose child is committed now, before it becomes a rival. */
+clade_status clade_engine_count_answers(clade_engine *engine, const clade_slot *slot) CLADE_CHECK_RESULT;
 /* The race of a child that is bred now; empty when there is none to race against. */
 clade_status clade_engine_race(const clade_engine *engine, clade_text *race) CLADE_CHECK_RESULT;
 
-/* ---- engine_score.c ---- */
+/* ---- engine_guard.c ---- */
 
-/* Fill ROW from a pool's result (its bytes are taken) and, when it is a score, SCORE. */
-clade_status clade_engine_row(const clade_probes *probes, const clade_score_plan *plan, clade_pool_result *result,
-                              clade_evaluation_row *row, clade_score *score) CLADE_CHECK_RESULT;
-/* Before the loop: the parents on the search split, where references or retention are wanted; fills `retention`. */
-clade_status clade_engine_score_parents(clade_engine *engine) CLADE_CHECK_RESULT;
-/* After the loop: base, average and parents on both splits, the front and the best hand-made child on holdout; only
- * what the ledger lacks. */
-clade_status clade_engine_score_rest(clade_engine *engine) CLADE_CHECK_RESULT;
-/* The name of reference INDEX ("base", "average", "parent NAME") into NAME of SIZE bytes; false beyond the last. */
-bool clade_reference_name(const clade_experiment *experiment, size_t index, char *name, size_t size);
-/* The best by the experiment's rule of the children that are hand-made first individuals, on the search split. */
-clade_status clade_best_hand_made(clade_ledger *ledger, const clade_experiment *experiment, uint64_t *child,
-                                  bool *found) CLADE_CHECK_RESULT;
-/* Accuracy of each task's own fine-tune on SPLIT as the ledger has it: OUT (n_tasks), NAN where there is none. */
-clade_status clade_read_retention(clade_ledger *ledger, const clade_experiment *experiment, const clade_probes *probes,
-                                  clade_split split, double *out) CLADE_CHECK_RESULT;
-clade_score_plan clade_plan_of(const clade_experiment *experiment,
-                               clade_split split); /* CLADE_SEARCH or CLADE_HOLDOUT */
-bool clade_has_holdout(const clade_probes *probes);
-
-/* ---- best.c ---- */
-
-/* While the run goes on: recipe and lineage of CHILD. */
-clade_status clade_best_write(clade_ledger *ledger, const clade_experiment *experiment, const char *run_folder,
-                              uint64_t child) CLADE_CHECK_RESULT;
-/* At the end: everything, for the best of FRONT. */
-clade_status clade_best_finish(clade_ledger *ledger, const clade_front *front,
-                               const char *run_folder) CLADE_CHECK_RESULT;
-/* Remove what a killed process left half done. */
-clade_status clade_best_clean(const char *run_folder) CLADE_CHECK_RESULT;
+/* CHILD of SLOT is committed now, every item of which was scored: where minimising entropy has begun to hurt, an event
+ * and a warning. */
+clade_status clade_engine_watch(clade_engine *engine, const clade_slot *slot, uint64_t child) CLADE_CHECK_RESULT;
 
 #endif

@@ -8,7 +8,7 @@
 #include "clade/files.h"
 #include "search/experiment_parts.h"
 
-enum { MAX_EXPERIMENT_BYTES = 1 << 20, MAX_WINDOW = 4096, MAX_PARENT_NAME = 64 };
+enum { MAX_EXPERIMENT_BYTES = 1 << 20, MAX_WINDOW = 16384, MAX_PARENT_NAME = 64 };
 static const size_t DEFAULT_MEMORY = (size_t)1 << 30;
 static const int64_t LEAST_MEMORY = 1 << 20, MOST_MEMORY = INT64_C(1) << 53;
 enum { DEFAULT_CACHE_MEGABYTES = 256, MOST_CACHE_MEGABYTES = 1 << 30 };
@@ -142,6 +142,15 @@ static void read_bool(const clade_json_at *root, const char *key, bool *value, c
         (void)clade_json_bool(&at, problems, value);
 }
 
+/* After the budget. */
+static void read_window(clade_experiment *experiment, const clade_json_at *root, clade_problems *problems)
+{
+    const clade_json_at at = clade_json_member(root, "window");
+    experiment->window = clade_default_window(experiment->children);
+    experiment->window_given = clade_json_kind_of(&at) != CLADE_JSON_ABSENT;
+    read_integer(root, "window", 1, MAX_WINDOW, &experiment->window, problems);
+}
+
 static void read_numbers(clade_experiment *experiment, const clade_json_at *root, clade_problems *problems)
 {
     const clade_json_at version = clade_json_member(root, "clade"), seed = clade_json_member(root, "seed");
@@ -154,9 +163,7 @@ static void read_numbers(clade_experiment *experiment, const clade_json_at *root
     read_bool(root, "best_weights", &experiment->best_weights, problems);
     read_bool(root, "references", &experiment->references, problems);
     read_bool(root, "hand_made", &experiment->hand_made, problems);
-    experiment->window = 4;
     experiment->memory = DEFAULT_MEMORY;
-    read_integer(root, "window", 1, MAX_WINDOW, &experiment->window, problems);
     read_integer(root, "memory", LEAST_MEMORY, MOST_MEMORY, &experiment->memory, problems);
     experiment->cache_megabytes = DEFAULT_CACHE_MEGABYTES;
     read_integer(root, "cache_megabytes", 0, MOST_CACHE_MEGABYTES, &experiment->cache_megabytes, problems);
@@ -221,7 +228,8 @@ static clade_status read_all(clade_experiment *experiment, const clade_json_at *
                                        "racing",
                                        "first",
                                        "hand_made",
-                                       "preselect"};
+                                       "preselect",
+                                       "line_search"};
     if (!clade_json_is(root, problems, CLADE_JSON_OBJECT))
         return CLADE_OK;
     clade_json_only(root, problems, keys, sizeof keys / sizeof *keys);
@@ -248,6 +256,9 @@ static clade_status read_all(clade_experiment *experiment, const clade_json_at *
     CLADE_TRY(clade_experiment_algorithm(experiment, &algorithm, problems));
     clade_experiment_preselect(experiment, &preselect, problems);
     clade_experiment_budget(experiment, &budget, problems);
+    read_window(experiment, root, problems);
+    const clade_json_at line_search = clade_json_member(root, "line_search");
+    clade_experiment_line_search(experiment, &line_search, problems);
     const clade_json_at signal = clade_json_member(root, "signal");
     clade_experiment_signal(experiment, &signal, problems);
     CLADE_TRY(read_best(experiment, &best, problems));

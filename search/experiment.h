@@ -7,8 +7,12 @@
 #include "search/race.h"
 #include "search/space.h"
 
+struct clade_problem_form;
+
 typedef struct clade_experiment {
     uint64_t seed;
+    const struct clade_problem_form *form; /* a closed-form problem instead of models (subject_form.h): then there are no
+                                              paths, parents and methods; borrowed. NULL: merges */
     char *base, *probes;                 /* paths that can be opened (absolute after reading), owned */
     char **parent_names, **parent_paths; /* (n_parents), owned */
     size_t n_parents;
@@ -48,6 +52,7 @@ typedef struct clade_experiment {
     const clade_algorithm *algorithm;  /* default portfolio */
     double *algorithm_parameters;      /* (n_parameters of the algorithm), owned */
     clade_preselect_options preselect; /* default: none */
+    double line_share; /* "line_search": of the budget, for line searches from the best first individuals; default 0 */
     uint64_t
         planned; /* children of the budget before it was raised: what schedules of algorithms go by, or a replay would
                          differ; 0: it was not raised */
@@ -56,7 +61,8 @@ typedef struct clade_experiment {
     uint64_t no_progress;      /* children without a gain in hypervolume that end the run; 0: never (default) */
     double target[CLADE_MAX_OBJECTIVES]; /* a member at least as good as all of these ends the run; NAN: not asked */
     double target_hypervolume; /* and so does a front of this hypervolume, as clade_archive_hypervolume; NAN */
-    size_t window;             /* W; default 4 */
+    size_t window;             /* W; default by the budget: clade_default_window */
+    bool window_given;         /* the experiment says what */
     char *best;                /* "knee" (default) or an objective's name: which member of the front is "the best" */
     bool references;           /* score base, average and every parent, too; default true */
     bool best_weights;         /* write the best's weights at the end; default true */
@@ -78,6 +84,16 @@ clade_merge_space_plan clade_experiment_space_plan(const clade_experiment *exper
  * rotation). */
 clade_score_plan clade_experiment_search_plan(const clade_experiment *experiment);
 clade_score_plan clade_experiment_holdout_plan(const clade_experiment *experiment);
+/* What "window" is where an experiment does not say: one in 128 of a budget of CHILDREN (0: not counted in children), from
+ * 4 to 4,096. Children in flight are bred without knowing each other; so few cost about 1 % of what the front gains
+ * (measured in experiments/workers). Not a matter of the workers: it is a part of the result. */
+size_t clade_default_window(uint64_t children);
+/* Another budget of children, as if the experiment had said so from the start. */
+void clade_experiment_set_children(clade_experiment *experiment, uint64_t children);
+/* The window that keeps WORKERS >= 1 busy for at least 95 % of the time as long as the times of evaluations differ up to
+ * tenfold: N + 1.5 (N - 1), for while the slowest child is under way, 2.56 times the mean of log-uniform times, the other
+ * workers need something to do (measured in experiments/workers). */
+size_t clade_window_for_workers(size_t workers);
 /* Whether CORRUPTION is one of the search's, at whatever severity. */
 bool clade_experiment_has_seen(const clade_experiment *experiment, const clade_corruption *corruption);
 

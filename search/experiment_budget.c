@@ -1,8 +1,10 @@
-/* When a run ends. */
+/* When a run ends, how many children may be in flight until then, and what share of them line searches have. */
 #include <math.h>
 #include <string.h>
 
 #include "search/experiment_parts.h"
+
+static const double MOST_LINE_SHARE = 0.9; /* the rest is for the algorithm */
 
 /* A number at each objective's name, and at "hypervolume". */
 static void read_target(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
@@ -43,4 +45,32 @@ void clade_experiment_budget(clade_experiment *experiment, const clade_json_at *
         clade_json_problem(at, problems,
                            "found no limit, expected children, images, seconds or no_progress above 0 (a target alone "
                            "may never be reached)");
+}
+
+void clade_experiment_line_search(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
+{
+    if (clade_json_kind_of(at) == CLADE_JSON_ABSENT ||
+        !clade_json_number(at, problems, 0, MOST_LINE_SHARE, &experiment->line_share))
+        return;
+    if (experiment->line_share > 0 && experiment->children == 0 && experiment->images == 0)
+        clade_json_problem(at, problems, "found a share of no budget, expected budget.children or budget.images");
+}
+
+size_t clade_default_window(uint64_t children)
+{
+    enum { LEAST = 4, MOST = 4096, CHILDREN_A_PLACE = 128 };
+    const uint64_t window = children / CHILDREN_A_PLACE;
+    return window < LEAST ? LEAST : window > MOST ? MOST : (size_t)window;
+}
+
+void clade_experiment_set_children(clade_experiment *experiment, uint64_t children)
+{
+    experiment->children = children;
+    if (!experiment->window_given)
+        experiment->window = clade_default_window(children);
+}
+
+size_t clade_window_for_workers(size_t workers)
+{
+    return workers + (3 * (workers - 1) + 1) / 2;
 }

@@ -26,6 +26,8 @@ clade_status clade_experiment_algorithm(clade_experiment *experiment, const clad
                                         clade_problems *problems) CLADE_CHECK_RESULT;
 /* After the objectives: a target names them. */
 void clade_experiment_budget(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems);
+/* After the budget: a share of its children or images. */
+void clade_experiment_line_search(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems);
 
 /* ---- what sections share ---- */
 

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "search/closed_form.h"
+
 static void print_space(const clade_experiment *experiment, clade_json_writer *writer)
 {
     clade_json_begin_object(writer, "space");
@@ -33,6 +35,7 @@ static void print_racing(const clade_racing *racing, clade_json_writer *writer)
         clade_json_put_number(writer, NULL, racing->shares[r]);
     clade_json_end_array(writer);
     clade_json_put_number(writer, "error", racing->error);
+    clade_json_put_string(writer, "order", racing->by_disagreement ? "disagreement" : "random");
     clade_json_end_object(writer);
 }
 
@@ -116,11 +119,34 @@ static void print_search(const clade_experiment *experiment, clade_json_writer *
     clade_json_put_u64(writer, "no_progress", experiment->no_progress);
     print_target(experiment, writer);
     clade_json_end_object(writer);
+    clade_json_put_number(writer, "line_search", experiment->line_share);
     clade_json_put_u64(writer, "window", experiment->window);
     clade_json_put_string(writer, "signal", experiment->smooth ? "loss" : "objective");
     clade_json_put_string(writer, "best", experiment->best);
     clade_json_put_bool(writer, "references", experiment->references);
     clade_json_put_bool(writer, "best_weights", experiment->best_weights);
+}
+
+static void print_models(const clade_experiment *experiment, clade_json_writer *writer)
+{
+    clade_json_put_string(writer, "base", experiment->base);
+    clade_json_begin_object(writer, "parents");
+    for (size_t p = 0; p < experiment->n_parents; p++)
+        clade_json_put_string(writer, experiment->parent_names[p], experiment->parent_paths[p]);
+    clade_json_end_object(writer);
+    clade_json_put_string(writer, "probes", experiment->probes);
+    print_space(experiment, writer);
+    print_first(experiment, writer);
+    clade_json_put_bool(writer, "hand_made", experiment->hand_made);
+    print_scoring(experiment, writer);
+}
+
+static void print_form(const clade_problem_form *form, clade_json_writer *writer)
+{
+    clade_json_begin_object(writer, "problem");
+    clade_json_put_string(writer, "name", form->name);
+    clade_json_put_u64(writer, "genes", form->n_genes);
+    clade_json_end_object(writer);
 }
 
 void clade_experiment_print(const clade_experiment *experiment, bool pretty, clade_text *text)
@@ -129,16 +155,10 @@ void clade_experiment_print(const clade_experiment *experiment, bool pretty, cla
     clade_json_begin_object(&writer, NULL);
     clade_json_put_integer(&writer, "clade", 1);
     clade_json_put_u64(&writer, "seed", experiment->seed);
-    clade_json_put_string(&writer, "base", experiment->base);
-    clade_json_begin_object(&writer, "parents");
-    for (size_t p = 0; p < experiment->n_parents; p++)
-        clade_json_put_string(&writer, experiment->parent_names[p], experiment->parent_paths[p]);
-    clade_json_end_object(&writer);
-    clade_json_put_string(&writer, "probes", experiment->probes);
-    print_space(experiment, &writer);
-    print_first(experiment, &writer);
-    clade_json_put_bool(&writer, "hand_made", experiment->hand_made);
-    print_scoring(experiment, &writer);
+    if (experiment->form)
+        print_form(experiment->form, &writer);
+    else
+        print_models(experiment, &writer);
     print_search(experiment, &writer);
     clade_json_end_object(&writer);
 }

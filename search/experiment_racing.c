@@ -1,4 +1,5 @@
-/* The section "racing" of experiment.json: false, true (the defaults), or {"rungs": [0.25, 0.5], "error": 0.05}. */
+/* The section "racing" of experiment.json: false, true (the defaults), or {"rungs": [0.25, 0.5], "error": 0.05,
+ * "order": "random"}. */
 #include <string.h>
 
 #include "search/experiment_parts.h"
@@ -28,6 +29,16 @@ static void read_rungs(const clade_json_at *at, clade_racing *racing, clade_prob
     }
 }
 
+static void read_order(const clade_json_at *at, clade_racing *racing, clade_problems *problems)
+{
+    const char *word = "random";
+    if (!clade_json_string(at, problems, &word))
+        return;
+    racing->by_disagreement = strcmp(word, "disagreement") == 0;
+    if (!racing->by_disagreement && strcmp(word, "random") != 0)
+        clade_json_problem(at, problems, "found \"%s\", expected \"random\" or \"disagreement\"", word);
+}
+
 /* Accuracies of single items are what the test is about; nothing is known of the front in other objectives before all
  * items are scored. */
 static void check_objectives(const clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
@@ -43,7 +54,7 @@ static void check_objectives(const clade_experiment *experiment, const clade_jso
 
 void clade_experiment_racing(clade_experiment *experiment, const clade_json_at *at, clade_problems *problems)
 {
-    static const char *const keys[] = {"rungs", "error"};
+    static const char *const keys[] = {"rungs", "error", "order"};
     const clade_json_kind kind = clade_json_kind_of(at);
     bool on = false;
     if (kind == CLADE_JSON_ABSENT || (kind == CLADE_JSON_BOOL && (!clade_json_bool(at, problems, &on) || !on)))
@@ -53,13 +64,16 @@ void clade_experiment_racing(clade_experiment *experiment, const clade_json_at *
     if (on)
         return;
     if (kind != CLADE_JSON_OBJECT) {
-        clade_json_problem(at, problems, "expected true, false or an object with rungs and error");
+        clade_json_problem(at, problems, "expected true, false or an object with rungs, error and order");
         return;
     }
     clade_json_only(at, problems, keys, sizeof keys / sizeof *keys);
-    const clade_json_at rungs = clade_json_member(at, "rungs"), error = clade_json_member(at, "error");
+    const clade_json_at rungs = clade_json_member(at, "rungs"), error = clade_json_member(at, "error"),
+                        order = clade_json_member(at, "order");
     if (clade_json_kind_of(&rungs) != CLADE_JSON_ABSENT)
         read_rungs(&rungs, &experiment->racing, problems);
     if (clade_json_kind_of(&error) != CLADE_JSON_ABSENT)
         (void)clade_json_number(&error, problems, 1e-9, 0.5, &experiment->racing.error);
+    if (clade_json_kind_of(&order) != CLADE_JSON_ABSENT)
+        read_order(&order, &experiment->racing, problems);
 }

@@ -6,8 +6,8 @@
 
 #include "clade/alloc.h"
 #include "clade/files.h"
-#include "search/engine_state.h"
 #include "search/pareto.h"
+#include "search/subject_merge.h"
 
 enum { NAME_BYTES = 512 };
 
@@ -248,6 +248,8 @@ clade_status clade_front_read(const char *run_folder, clade_split split, clade_f
     }
     if (status == CLADE_OK)
         status = read_references(&self, front);
+    if (status == CLADE_OK)
+        status = clade_guard_get(self.ledger, &front->hurt, &front->entropy_hurts);
     if (status == CLADE_OK)
         status = mark_holdout(&self, front);
     if (status == CLADE_OK && split == CLADE_HOLDOUT)

@@ -23,9 +23,14 @@ static int compare_rows(const void *left, const void *right, void *gains_a_row)
     return 0;
 }
 
+/* Rows that come in order cost O(n). */
 static void sort_rows(double *gains, size_t n, size_t m)
 {
-    qsort_r(gains, n, m * sizeof *gains, compare_rows, &m);
+    size_t in_order = 1;
+    while (in_order < n && compare_rows(gains + (in_order - 1) * m, gains + in_order * m, &m) <= 0)
+        in_order++;
+    if (in_order < n)
+        qsort_r(gains, n, m * sizeof *gains, compare_rows, &m);
 }
 
 static double box(const double *gain, size_t m)
@@ -36,26 +41,33 @@ static double box(const double *gain, size_t m)
     return volume;
 }
 
-/* GAINS (n, 2), reordered. */
+/* GAINS (n, 2), reordered unless they come in falling order of the second, as those of a front that is kept sorted do. */
 static double area(double *gains, size_t n)
 {
-    sort_rows(gains, n, 2);
-    double sum = 0, width = 0;
-    for (size_t i = 0; i < n; i++)
-        if (gains[2 * i] > width) {
-            sum += (gains[2 * i] - width) * gains[2 * i + 1];
-            width = gains[2 * i];
+    bool in_order = true;
+    for (size_t i = 1; i < n; i++)
+        in_order &= gains[2 * i + 1] <= gains[2 * i - 1];
+    if (!in_order)
+        sort_rows(gains, n, 2);
+    double sum = 0, width = 0, reach = 0;
+    for (size_t i = 0; i < n; i++) {
+        reach = gains[2 * i] > reach ? gains[2 * i] : reach;
+        if (reach > width && !(i + 1 < n && gains[2 * i + 3] >= gains[2 * i + 1])) {
+            sum += (reach - width) * gains[2 * i + 1];
+            width = reach;
         }
+    }
     return sum;
 }
 
 /* Put (x, y) into a staircase (steps, 2) of rising x and falling y, dropping what it covers; returns the new number of
- * steps. */
-static size_t add_step(double *stairs, size_t steps, double x, double y)
+ * steps. Those before *AT are as they were. */
+static size_t add_step(double *stairs, size_t steps, double x, double y, size_t *at)
 {
     size_t first = 0;
     while (first < steps && stairs[2 * first + 1] > y)
         first++;
+    *at = first;
     /* Steps before FIRST are higher; one of them may reach as far as x. */
     size_t last = first;
     while (last < steps && stairs[2 * last] <= x)
@@ -70,19 +82,20 @@ static size_t add_step(double *stairs, size_t steps, double x, double y)
     return steps - (last - first) + 1;
 }
 
-/* GAINS (n, 3), reordered; STAIRS (n + 1, 2) scratch. */
+/* GAINS (n, 3), reordered; STAIRS (n + 1, 3) scratch: the steps, then the area up to each. */
 static double volume_of_three(double *gains, size_t n, double *stairs)
 {
     sort_rows(gains, n, 3);
-    double sum = 0;
+    double sum = 0, *areas = stairs + 2 * (n + 1);
     size_t steps = 0;
     for (size_t i = 0; i < n; i++) {
         const double *g = gains + 3 * i;
         const double floor = i + 1 < n ? g[5] : 0;
-        steps = add_step(stairs, steps, g[0], g[1]);
-        double slice = 0;
-        for (size_t s = 0; s < steps; s++)
-            slice += (stairs[2 * s] - (s > 0 ? stairs[2 * s - 2] : 0)) * stairs[2 * s + 1];
+        size_t s;
+        steps = add_step(stairs, steps, g[0], g[1], &s);
+        double slice = s > 0 ? areas[s - 1] : 0;
+        for (; s < steps; s++)
+            areas[s] = slice += (stairs[2 * s] - (s > 0 ? stairs[2 * s - 2] : 0)) * stairs[2 * s + 1];
         sum += slice * (g[2] - floor);
     }
     return sum;
@@ -119,7 +132,7 @@ static size_t keep_largest(double *gains, size_t n, size_t m)
 /* Doubles of scratch that volume_of needs for n rows of m. */
 static size_t scratch_of(size_t n, size_t m)
 {
-    size_t doubles = 2 * (n + 1);
+    size_t doubles = m > 2 ? 3 * (n + 1) : 0;
     for (size_t k = 3; k < m; k++)
         doubles += n * k;
     return doubles;
@@ -172,7 +185,7 @@ clade_status clade_hypervolume(const double *points, size_t n, size_t m, const d
 {
     /* gains_of writes each row before it knows whether the row counts: one row more. */
     const size_t doubles = (n + 1) * m + scratch_of(n, m);
-    double *gains = clade_calloc(doubles, sizeof *gains);
+    double *gains = clade_malloc(doubles * sizeof *gains);
     if (!gains)
         return clade_fail_memory(doubles * sizeof *gains, "the hypervolume");
     size_t count = gains_of(points, n, m, reference, gains);
@@ -193,21 +206,6 @@ static bool contributes(const double *front, size_t n, size_t m, const double *r
         if (q != p && memcmp(front + q * m, front + p * m, m * sizeof *front) == 0)
             return false;
     return true;
-}
-
-/* Two objectives (Beume, Naujoks & Emmerich 2007, section 3.2): the rectangle up to the neighbours on the front. */
-static double rectangle(const double *points, size_t n, const double *reference, size_t p)
-{
-    const double *point = points + 2 * p;
-    double right = reference[0], top = reference[1];
-    for (size_t q = 0; q < n; q++) {
-        const double *other = points + 2 * q;
-        if (other[0] > point[0] && other[0] < right && other[1] < point[1])
-            right = other[0];
-        if (other[1] > point[1] && other[1] < top && other[0] < point[0])
-            top = other[1];
-    }
-    return (right - point[0]) * (top - point[1]);
 }
 
 /* Own box minus the union of the others limited to it. LIMITED (n, m) and SCRATCH as volume_of wants them. */
@@ -251,7 +249,7 @@ static size_t front_of(const double *points, size_t n, size_t m, double *front, 
     return count;
 }
 
-clade_status clade_exclusive_hypervolume(const double *points, size_t n, size_t m, const double *reference, double *out)
+static clade_status exclusive_volumes(const double *points, size_t n, size_t m, const double *reference, double *out)
 {
     const size_t doubles = n * m + (n + 1) * m + scratch_of(n, m);
     double *front = clade_calloc(doubles, sizeof *front);
@@ -268,11 +266,81 @@ clade_status clade_exclusive_hypervolume(const double *points, size_t n, size_t 
     for (size_t p = 0; p < count; p++) {
         if (!contributes(front, count, m, reference, p))
             continue;
-        const double part =
-            m == 2 ? rectangle(front, count, reference, p) : own_part(front, count, m, reference, p, limited, scratch);
+        const double part = own_part(front, count, m, reference, p, limited, scratch);
         out[index[p]] = part > 0 ? part : 0;
     }
     clade_free(index);
     clade_free(front);
+    return CLADE_OK;
+}
+
+/* ---- two objectives (Beume, Naujoks & Emmerich 2007, section 3.2) ---- */
+
+/* The rectangle of POINT up to its neighbours on the front, which is sorted by the first objective; NULL: none on that
+ * side. */
+static double rectangle(const double *point, const double *before, const double *after, const double *reference)
+{
+    const double right = after && after[0] < reference[0] ? after[0] : reference[0];
+    const double top = before && before[1] < reference[1] ? before[1] : reference[1];
+    const bool inside = point[0] < reference[0] && point[1] < reference[1];
+    const double part = (right - point[0]) * (top - point[1]);
+    return inside && part > 0 ? part : 0;
+}
+
+/* Sorted by the first objective, and a front without copies. */
+static bool is_sorted_front(const double *points, size_t n)
+{
+    for (size_t p = 1; p < n; p++)
+        if (!(points[2 * p] > points[2 * p - 2] && points[2 * p + 1] < points[2 * p - 1]))
+            return false;
+    return true;
+}
+
+static bool same_point(const double *a, const double *b)
+{
+    return clade_weakly_dominates(a, b, 2) && clade_weakly_dominates(b, a, 2);
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    const double *a = *(const double *const *)left, *b = *(const double *const *)right;
+    for (size_t k = 0; k < 2; k++)
+        if (a[k] < b[k] || a[k] > b[k])
+            return a[k] < b[k] ? -1 : 1;
+    return (a > b) - (a < b);
+}
+
+static clade_status exclusive_rectangles(const double *points, size_t n, const double *reference, double *out)
+{
+    const double **front = clade_malloc((n + 1) * sizeof *front);
+    if (!front)
+        return clade_fail_memory((n + 1) * sizeof *front, "exclusive hypervolumes");
+    for (size_t p = 0; p < n; p++) {
+        front[p] = points + 2 * p;
+        out[p] = 0;
+    }
+    qsort(front, n, sizeof *front, compare_places);
+    size_t count = 0;
+    for (size_t p = 0; p < n; p++)
+        if (count == 0 || front[p][1] < front[count - 1][1] || same_point(front[p], front[count - 1]))
+            front[count++] = front[p];
+    for (size_t p = 0; p < count; p++) {
+        const double *before = p > 0 ? front[p - 1] : NULL, *after = p + 1 < count ? front[p + 1] : NULL;
+        if (!(before && same_point(before, front[p])) && !(after && same_point(after, front[p])))
+            out[(size_t)(front[p] - points) / 2] = rectangle(front[p], before, after, reference);
+    }
+    clade_free(front);
+    return CLADE_OK;
+}
+
+clade_status clade_exclusive_hypervolume(const double *points, size_t n, size_t m, const double *reference, double *out)
+{
+    if (m != 2)
+        return exclusive_volumes(points, n, m, reference, out);
+    if (!is_sorted_front(points, n))
+        return exclusive_rectangles(points, n, reference, out);
+    for (size_t p = 0; p < n; p++)
+        out[p] = rectangle(points + 2 * p, p > 0 ? points + 2 * p - 2 : NULL, p + 1 < n ? points + 2 * p + 2 : NULL,
+                           reference);
     return CLADE_OK;
 }

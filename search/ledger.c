@@ -26,7 +26,6 @@ static const char schema[] =
     "CREATE TABLE children (child INTEGER PRIMARY KEY, recipe_hash TEXT NOT NULL, recipe TEXT NOT NULL, genome TEXT "
     "NOT NULL,"
     " vector TEXT NOT NULL, method TEXT NOT NULL, operator TEXT NOT NULL, parents TEXT NOT NULL);"
-    "CREATE INDEX children_by_recipe ON children (recipe_hash, child);"
     "CREATE TABLE evaluations (child INTEGER NOT NULL, split TEXT NOT NULL, status INTEGER NOT NULL, reason TEXT NOT "
     "NULL,"
     " score TEXT NOT NULL, images INTEGER NOT NULL, seconds REAL NOT NULL, rank INTEGER NOT NULL, same_as INTEGER,"
@@ -63,6 +62,11 @@ static clade_status take_lock(const char *name, const char *path, int lock)
 {
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MILLISECONDS * 1000000L};
     for (int waited = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; waited += LOCK_PAUSE_MILLISECONDS) {
+        if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP)
+            return clade_fail(CLADE_EIO,
+                              "%s: cannot lock: %s; this file system has no locks, so nothing would keep a second "
+                              "process from writing the same run: use a folder on another one",
+                              name, strerror(errno));
         if (errno != EWOULDBLOCK)
             return clade_fail_errno(name, "lock");
         if (waited >= LOCK_WAIT_MILLISECONDS)
@@ -140,6 +144,7 @@ static clade_status new_ledger(const char *path, bool write, clade_ledger **out)
     if (!ledger)
         return clade_fail_memory(sizeof *ledger, "a ledger");
     ledger->lock = -1;
+    ledger->children_end = ledger->evaluations_end = ledger->commits_end = write ? 0 : UINT64_MAX;
     clade_status status = write ? lock_file(path, &ledger->lock) : CLADE_OK;
     if (status == CLADE_OK)
         *out = ledger;
@@ -189,6 +194,8 @@ clade_status clade_ledger_open(const char *path, bool write, clade_ledger **out)
     }
     if (status == CLADE_OK && write && ledger->version < CLADE_LEDGER_VERSION)
         status = upgrade(ledger);
+    if (status == CLADE_OK && write)
+        status = clade_ledger_learn(ledger);
     if (status == CLADE_OK)
         *out = ledger;
     else
@@ -201,6 +208,7 @@ void clade_ledger_close(clade_ledger *ledger)
     if (!ledger)
         return;
     clade_sqlite_close(ledger->db);
+    clade_recipes_free(&ledger->recipes);
     if (ledger->lock >= 0)
         (void)close(ledger->lock);
     clade_free(ledger);

@@ -5,8 +5,12 @@
  * commits, series, batches, events. WAL mode, synchronous FULL: a result that was written is never lost. Readers open it read-only
  * while the run goes on; closed after a session it is one plain file.
  *
- * Versions: 1 has no tables series and batches. A ledger of version 1 is read as one where they are empty; who opens it for writing
- * brings it to version 2. */
+ * Versions: 1 has no tables series and batches. A ledger of version 1 is read as one where they are empty; who opens it for
+ * writing brings it to version 2. Older programs kept an index of recipes, children_by_recipe; a writer drops it.
+ *
+ * Cost: a child is written and committed in about 15 microseconds besides the disk, however long the run (clade bench
+ * coordinator); with transactions (clade_ledger_begin) there is one fsync each. A writer answers without a query when a
+ * child is beyond all that the ledger has, or its recipe is new; for that it reads the recipes' hashes when it opens. */
 #ifndef CLADE_LEDGER_H
 #define CLADE_LEDGER_H
 
@@ -97,7 +101,8 @@ clade_status clade_ledger_get_reference(clade_ledger *ledger, const char *name, 
 /* The first child from FIRST on whose operator begins with PREFIX. */
 clade_status clade_ledger_find_operator(clade_ledger *ledger, const char *prefix, uint64_t first, uint64_t *child,
                                         bool *found) CLADE_CHECK_RESULT;
-/* The first child before BEFORE that has this recipe and was not for a batch of the items. */
+/* The first child before BEFORE that has this recipe and was not for a batch of the items. A reader looks at all
+ * children. */
 clade_status clade_ledger_find_recipe(clade_ledger *ledger, const char *recipe_hash, uint64_t before, uint64_t *child,
                                       bool *found) CLADE_CHECK_RESULT;
 /* *FOUND false when there is no such row. ROW is overwritten (its texts freed first). */

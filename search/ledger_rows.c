@@ -36,6 +36,9 @@ static clade_status put_batch(clade_ledger *ledger, const clade_child_row *row)
 clade_status clade_ledger_put_child(clade_ledger *ledger, const clade_child_row *row)
 {
     clade_text parents = {0};
+    clade_ledger_extend(&ledger->children_end, row->child);
+    if (row->batch == 0)
+        CLADE_TRY(clade_recipes_add(&ledger->recipes, row->recipe_hash, row->child));
     clade_text_append(&parents, "[");
     for (size_t i = 0; i < row->n_parents; i++)
         clade_text_append(&parents, "%s%llu", i > 0 ? "," : "", (unsigned long long)row->parents[i]);
@@ -89,6 +92,9 @@ clade_status clade_ledger_get_child(clade_ledger *ledger, uint64_t child, clade_
 {
     clade_child_row_fini(row);
     row->child = child;
+    *found = false;
+    if (child >= ledger->children_end)
+        return CLADE_OK;
     clade_text parents = {0};
     clade_query query = clade_query_begin(
         ledger->db,
@@ -109,33 +115,6 @@ clade_status clade_ledger_get_child(clade_ledger *ledger, uint64_t child, clade_
         status = parse_parents(ledger, &parents, row);
     clade_text_free(&parents);
     return status;
-}
-
-clade_status clade_ledger_find_operator(clade_ledger *ledger, const char *prefix, uint64_t first, uint64_t *child,
-                                        bool *found)
-{
-    clade_query query = clade_query_begin(
-        ledger->db, "SELECT child FROM children WHERE child >= ? AND instr(operator, ?) = 1 ORDER BY child LIMIT 1");
-    clade_query_bind_integer(&query, (int64_t)first);
-    clade_query_bind_text(&query, prefix);
-    *found = clade_query_row(&query);
-    if (*found)
-        *child = (uint64_t)clade_query_integer(&query, 0);
-    return clade_query_end(&query);
-}
-
-clade_status clade_ledger_find_recipe(clade_ledger *ledger, const char *recipe_hash, uint64_t before, uint64_t *child,
-                                      bool *found)
-{
-    clade_query query =
-        clade_query_begin(ledger->db, "SELECT child FROM children WHERE recipe_hash = ? AND child < ? AND child NOT IN "
-                                      "(SELECT child FROM batches) ORDER BY child LIMIT 1");
-    clade_query_bind_text(&query, recipe_hash);
-    clade_query_bind_integer(&query, (int64_t)before);
-    *found = clade_query_row(&query);
-    if (*found)
-        *child = (uint64_t)clade_query_integer(&query, 0);
-    return clade_query_end(&query);
 }
 
 /* ---- evaluations ---- */
@@ -161,11 +140,17 @@ static void bind_evaluation(clade_query *query, const clade_ledger *ledger, cons
     clade_query_bind_real(query, clade_ledger_now());
 }
 
-static clade_status read_evaluation(clade_query *query, clade_split split, clade_evaluation_row *row, bool *found)
+/* ROW as it is without one in the table. */
+static void no_evaluation(clade_split split, clade_evaluation_row *row)
 {
     clade_evaluation_row_fini(row);
     row->split = split;
     row->same_as = -1;
+}
+
+static clade_status read_evaluation(clade_query *query, clade_split split, clade_evaluation_row *row, bool *found)
+{
+    no_evaluation(split, row);
     clade_query_bind_text(query, clade_split_name(split));
     *found = clade_query_row(query);
     if (*found) {
@@ -182,6 +167,7 @@ static clade_status read_evaluation(clade_query *query, clade_split split, clade
 
 clade_status clade_ledger_put_evaluation(clade_ledger *ledger, const clade_evaluation_row *row)
 {
+    clade_ledger_extend(&ledger->evaluations_end, row->child);
     clade_query query = clade_query_begin(
         ledger->db, row->same_as >= 0
                         ? "INSERT INTO evaluations (same_as, child, split, status, reason, score, images, seconds, "
@@ -198,6 +184,11 @@ clade_status clade_ledger_put_evaluation(clade_ledger *ledger, const clade_evalu
 clade_status clade_ledger_get_evaluation(clade_ledger *ledger, uint64_t child, clade_split split,
                                          clade_evaluation_row *row, bool *found)
 {
+    no_evaluation(split, row);
+    row->child = child;
+    *found = false;
+    if (child >= ledger->evaluations_end)
+        return CLADE_OK;
     clade_query query = clade_query_begin(
         ledger->db, "SELECT status, reason, score, images, seconds, rank, COALESCE(same_as, -1) FROM evaluations "
                     "WHERE child = ? AND split = ?");
@@ -231,6 +222,7 @@ clade_status clade_ledger_get_reference(clade_ledger *ledger, const char *name, 
 clade_status clade_ledger_put_commit(clade_ledger *ledger, const clade_commit_row *row)
 {
     clade_text objectives = {0};
+    clade_ledger_extend(&ledger->commits_end, row->child);
     clade_text_append(&objectives, row->incomplete ? "{\"estimate\":[" : "[");
     for (size_t i = 0; i < row->n_objectives; i++) {
         clade_text_append(&objectives, "%s", i > 0 ? "," : "");
@@ -282,6 +274,9 @@ static clade_status parse_objectives(const clade_ledger *ledger, const clade_tex
 clade_status clade_ledger_get_commit(clade_ledger *ledger, uint64_t child, clade_commit_row *row, bool *found)
 {
     *row = (clade_commit_row){.child = child};
+    *found = false;
+    if (child >= ledger->commits_end)
+        return CLADE_OK;
     clade_text objectives = {0};
     clade_query query = clade_query_begin(ledger->db, "SELECT failed, objectives, hash FROM commits WHERE child = ?");
     clade_query_bind_integer(&query, (int64_t)child);

@@ -1,8 +1,8 @@
 /* The inside of clade_merge_space, shared by its files: merge_sites.c, merge_site_lists.c, merge_named.c (where a value
  * may differ), merge_modules.c (parts of a block), merge_levels.c (coarse to fine), merge_genes.c (which genes there
- * are), merge_priors.c (where good values are), merge_space.c (genome to recipe), merge_canonical.c (one recipe for
- * equal weights), merge_encode.c (recipe to genome), merge_first.c, merge_published.c and merge_norms.c (recipes to
- * start with). */
+ * are), merge_priors.c (where good values are), merge_lines.c (what line searches go along), merge_space.c (genome to
+ * recipe), merge_canonical.c (one recipe for equal weights), merge_encode.c (recipe to genome), merge_first.c,
+ * merge_published.c and merge_norms.c (recipes to start with). */
 #ifndef CLADE_MERGE_PARTS_H
 #define CLADE_MERGE_PARTS_H
 
@@ -132,7 +132,9 @@ struct clade_merge_space {
     clade_space genes;
     clade_space_level *levels; /* (n_levels), owned; their groups are rows of TIED */
     size_t n_levels;
-    size_t *tied; /* (levels, n_genes), owned */
+    size_t *tied;            /* (levels, n_genes), owned */
+    clade_space_line *lines; /* (n_lines), owned */
+    size_t n_lines;
 };
 
 /* A site's factor: 1 leaves the strength of the merge there as it is, 0 gives the base, 2 goes twice as far. */
@@ -161,6 +163,8 @@ clade_status clade_merge_genes_init(clade_merge_space *space, const clade_range_
 void clade_merge_priors_init(clade_merge_space *space, const clade_prior_override *priors, size_t n_priors);
 /* The levels, of a space that has its genes. */
 clade_status clade_merge_levels_init(clade_merge_space *space) CLADE_CHECK_RESULT;
+/* The lines, likewise. */
+clade_status clade_merge_lines_init(clade_merge_space *space) CLADE_CHECK_RESULT;
 
 /* ---- recipes ---- */
 

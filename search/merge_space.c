@@ -37,6 +37,7 @@ static clade_status init_parts(clade_merge_space *space, const clade_merge_space
         return CLADE_OK;
     CLADE_TRY(clade_merge_genes_init(space, plan->ranges, plan->n_ranges));
     clade_merge_priors_init(space, plan->priors, plan->n_priors);
+    CLADE_TRY(clade_merge_lines_init(space));
     return clade_merge_levels_init(space);
 }
 
@@ -78,6 +79,7 @@ void clade_merge_space_free(clade_merge_space *space)
     clade_free(space->slots);
     clade_free(space->levels);
     clade_free(space->tied);
+    clade_free(space->lines);
     clade_sites_fini(&space->sites);
     clade_space_fini(&space->genes);
     clade_free(space);

@@ -25,46 +25,83 @@ bool clade_weakly_dominates(const double *a, const double *b, size_t m)
     return true;
 }
 
-void clade_objective_range(const double *points, size_t n, size_t m, double *ideal, double *range)
+void clade_objective_bounds(const double *points, size_t n, size_t m, double *least, double *most)
 {
     for (size_t k = 0; k < m; k++) {
-        double least = points[k], most = least;
+        least[k] = most[k] = points[k];
         for (size_t i = 1; i < n; i++) {
-            least = fmin(least, points[i * m + k]);
-            most = fmax(most, points[i * m + k]);
+            const double x = points[i * m + k];
+            least[k] = x < least[k] ? x : least[k];
+            most[k] = x > most[k] ? x : most[k];
         }
-        ideal[k] = least;
-        range[k] = most > least ? most - least : 1;
     }
 }
 
-/* Fast non-dominated sort (Deb et al. 2002, section III.A): n_p counts those that dominate p; front 0 has n_p = 0;
- * taking a front away lowers the counts of those it dominates. The sets S_p are found again instead of stored: O(m n^2)
- * time, O(n) memory. */
+void clade_objective_range(const double *points, size_t n, size_t m, double *ideal, double *range)
+{
+    clade_objective_bounds(points, n, m, ideal, range);
+    for (size_t k = 0; k < m; k++)
+        range[k] = range[k] > ideal[k] ? range[k] - ideal[k] : 1;
+}
+
+/* A point in lexicographic order: what dominates it comes before it. */
+typedef struct sorted_point {
+    const double *point; /* (m) */
+    size_t index, m;
+    size_t former; /* the member of its front that came before it; SIZE_MAX: none */
+} sorted_point;
+
+static int compare_points(const void *left, const void *right)
+{
+    const sorted_point *a = left, *b = right;
+    for (size_t k = 0; k < a->m; k++)
+        if (a->point[k] < b->point[k] || a->point[k] > b->point[k])
+            return a->point[k] < b->point[k] ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+/* Some member of the front whose youngest member is LAST dominates POINT. In one or two objectives the youngest does if any
+ * does: it is the least in the second. */
+static bool front_dominates(const sorted_point *sorted, size_t last, const double *point, size_t m)
+{
+    for (size_t q = last; q != SIZE_MAX; q = m > 2 ? sorted[q].former : SIZE_MAX)
+        if (clade_dominates(sorted[q].point, point, m))
+            return true;
+    return false;
+}
+
+/* Efficient non-dominated sort with binary search (Zhang, Tian, Cheng & Jin 2015, IEEE TEC 19(2), ENS-BS): in
+ * lexicographic order a point belongs to the first front of which no member so far dominates it; those before that front
+ * all have one that does. */
 clade_status clade_pareto_ranks(const double *points, size_t n, size_t m, size_t *rank)
 {
-    size_t *n_p = clade_calloc(n, sizeof *n_p);
-    if (!n_p)
-        return clade_fail_memory(n * sizeof *n_p, "Pareto ranks");
+    sorted_point *sorted = clade_calloc(n, sizeof *sorted);
+    size_t *last = clade_calloc(n, sizeof *last); /* of each front: the member that came last */
+    if (!sorted || !last) {
+        clade_free(sorted);
+        clade_free(last);
+        return clade_fail_memory(n * (sizeof *sorted + sizeof *last), "Pareto ranks");
+    }
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (sorted_point){.point = points + i * m, .index = i, .m = m};
+    qsort(sorted, n, sizeof *sorted, compare_points);
+    size_t fronts = 0;
     for (size_t p = 0; p < n; p++) {
-        rank[p] = SIZE_MAX;
-        for (size_t q = 0; q < n; q++)
-            n_p[p] += clade_dominates(points + q * m, points + p * m, m);
-    }
-    size_t left = n;
-    for (size_t front = 0; left > 0; front++) {
-        for (size_t p = 0; p < n; p++)
-            if (rank[p] == SIZE_MAX && n_p[p] == 0)
-                rank[p] = front;
-        for (size_t p = 0; p < n; p++) {
-            if (rank[p] != front)
-                continue;
-            left--;
-            for (size_t q = 0; q < n; q++)
-                n_p[q] -= clade_dominates(points + p * m, points + q * m, m);
+        size_t front = 0, end = fronts;
+        while (front < end) {
+            const size_t middle = (front + end) / 2;
+            if (front_dominates(sorted, last[middle], sorted[p].point, m))
+                front = middle + 1;
+            else
+                end = middle;
         }
+        sorted[p].former = front < fronts ? last[front] : SIZE_MAX;
+        fronts += front == fronts;
+        last[front] = p;
+        rank[sorted[p].index] = front;
     }
-    clade_free(n_p);
+    clade_free(last);
+    clade_free(sorted);
     return CLADE_OK;
 }
 

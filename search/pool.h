@@ -17,8 +17,9 @@ typedef struct clade_pool_result {
     clade_text bytes;    /* owned by the receiver */
 } clade_pool_result;
 
-/* Evaluate in this process: the same jobs, one at a time, done inside clade_pool_wait. WORKER is borrowed. */
-clade_status clade_pool_open_local(clade_worker *worker, clade_pool **pool) CLADE_CHECK_RESULT;
+/* Evaluate in this process: the same jobs, one at a time, done inside clade_pool_wait. EVALUATOR is copied, its context
+ * borrowed. */
+clade_status clade_pool_open_local(const clade_evaluator *evaluator, clade_pool **pool) CLADE_CHECK_RESULT;
 
 /* ---- MPI; all ranks call clade_mpi_start first when clade_mpi_launched() ---- */
 
@@ -32,9 +33,10 @@ void clade_mpi_finish(void);
 const char *clade_mpi_version(void);
 
 /* Coordinator: send the resolved experiment to every worker, wait until each says ready or why not (CLADE_E..., naming
- * the rank and host). Warns of ranks whose platform is not the coordinator's. For a job of one rank use
- * clade_pool_open_local. */
-clade_status clade_pool_open_mpi(const char *experiment_json, clade_pool **pool) CLADE_CHECK_RESULT;
+ * the rank and host). GROUP ranks (1 or more; the last ones may be fewer) score one child together (pool_group.h) and
+ * are one worker of the pool, the first of them. Warns of ranks whose platform is not the coordinator's, and of ranks
+ * with nothing to score. For a job of one rank use clade_pool_open_local. */
+clade_status clade_pool_open_mpi(const char *experiment_json, size_t group, clade_pool **pool) CLADE_CHECK_RESULT;
 /* Workers: receive the experiment, make a worker, serve until told to stop. CLADE_OK when told to stop, also after a
  * failure at the start that was reported to the coordinator: the run's status is the coordinator's to print and to exit
  * with, once. */

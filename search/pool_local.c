@@ -20,6 +20,7 @@ static size_t local_workers(const void *state)
 static clade_status local_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_result *result,
                                bool *got)
 {
+    const clade_evaluator *evaluator = state;
     if (milliseconds == 0)
         return CLADE_OK;
     clade_pool_job *job = clade_pool_take(pool);
@@ -28,7 +29,7 @@ static clade_status local_wait(void *state, clade_pool *pool, unsigned milliseco
     const double start = seconds_now();
     const clade_job asked = clade_pool_job_of(job);
     result->job = job->job;
-    result->status = clade_worker_evaluate(state, &asked, &result->bytes);
+    result->status = evaluator->evaluate(evaluator->context, &asked, &result->bytes);
     if (result->status != CLADE_OK) {
         clade_text_clear(&result->bytes);
         clade_text_append(&result->bytes, "%s", clade_error_message());
@@ -39,13 +40,13 @@ static clade_status local_wait(void *state, clade_pool *pool, unsigned milliseco
     return CLADE_OK;
 }
 
-static void local_close(void *state)
+clade_status clade_pool_open_local(const clade_evaluator *evaluator, clade_pool **pool)
 {
-    (void)state; /* the worker is borrowed */
-}
-
-clade_status clade_pool_open_local(clade_worker *worker, clade_pool **pool)
-{
-    static const clade_pool_backend local = {.workers = local_workers, .wait = local_wait, .close = local_close};
-    return clade_pool_new(&local, worker, pool);
+    static const clade_pool_backend local = {.workers = local_workers, .wait = local_wait, .close = clade_free};
+    *pool = NULL;
+    clade_evaluator *copy = clade_malloc(sizeof *copy);
+    if (!copy)
+        return clade_fail_memory(sizeof *copy, "a pool");
+    *copy = *evaluator;
+    return clade_pool_new(&local, copy, pool);
 }

@@ -6,8 +6,9 @@
  * each such decision errs with probability at most level (an intersection-union test: Berger 1982). With level = error
  * / (rungs x opponents), Bonferroni's bound holds over all looks: a child that no opponent dominates in the accuracies
  * that the items are a sample of is stopped with probability at most `error`. That is a bound for one child, not for a
- * whole run, and for items in random order: the worker draws one for the run, the same for all children. (An order that
- * puts discriminating items first makes the items seen no sample of all, and the bound one for accuracy on such items.)
+ * whole run, and for items in random order: the worker draws one for the run, the same for all children. (With items
+ * chosen for the first rung, item_choice.h, those seen are no sample of all, and the bound is one for accuracy on such
+ * items: for all of them it is what was measured, not what was proved.)
  *
  * Items of all tasks are pooled, each counts once. The objectives are means over tasks of shares: the same thing when
  * tasks have equally many items; otherwise the test leans to the larger tasks, while the estimates do not. */
@@ -23,6 +24,8 @@ typedef struct clade_racing {
     double shares[CLADE_MAX_RUNGS]; /* of the items: ascending, above 0 and below 1 */
     size_t n_shares;                /* 0: no race, every child is scored whole */
     double error;                   /* of stopping a child that no opponent dominates */
+    bool by_disagreement; /* "order": the first rung is of the items on which past children disagree (item_choice.h);
+                             false: drawn for the run */
 } clade_racing;
 
 /* Whom a child races against: a member of the front when it was bred, every item of which was scored. */
@@ -37,7 +40,9 @@ typedef struct clade_race {
     const clade_probes *probes; /* borrowed: the numbers of classes */
     clade_opponent opponents[CLADE_MAX_OPPONENTS];
     size_t n_opponents, n_bits;
-    size_t **order; /* (probes->n_tasks): of clade_rungs, owned; NULL: items as they come */
+    uint8_t
+        *spread; /* (n_bits): how much past children disagree on each item (item_choice.h), owned; NULL: the order of
+                        the items is the one drawn */
 } clade_race;
 
 /* ---- statistics ---- */
@@ -63,17 +68,18 @@ bool clade_race_stop(void *race, const clade_score *seen, clade_stopped *stopped
 
 /* ---- what the coordinator sends with a job (race_json.c) ---- */
 
-/* {"opponents": [{"child": n, "correct": HEX}], "order": [[places of task 0], ...]}; "order" only where there is one.
+/* {"opponents": [{"child": n, "correct": HEX}], "spread": HEX}; "spread", a byte an item, only where there is one.
  *
- *   opponents  (n), ORDER as of clade_race with N_LABELLED (n_tasks) items a task, or NULL */
-void clade_race_print(const clade_opponent *opponents, size_t n, size_t n_bits, const size_t *const *order,
-                      const size_t *n_labelled, size_t n_tasks, clade_text *text);
+ *   opponents  (n)
+ *   spread     (n_bits) as of clade_race, or NULL */
+void clade_race_print(const clade_opponent *opponents, size_t n, const uint8_t *spread, size_t n_bits,
+                      clade_text *text);
 /* Into RACE, whose racing, accuracy, robustness and probes are set; SCORER says how many items and bits there are.
- * CLADE_EINTERNAL for a text that does not fit (the place, found, expected): then RACE has no opponents and no order.
- * */
+ * CLADE_EINTERNAL for a text that does not fit (the place, found, expected): then RACE has no opponents and no spread.
+ */
 clade_status clade_race_parse(const char *json, size_t length, const clade_scorer *scorer,
                               clade_race *race) CLADE_CHECK_RESULT;
-/* Release opponents and order; {0} is valid. */
+/* Release opponents and spread; {0} is valid. */
 void clade_race_fini(clade_race *race);
 
 #endif

@@ -1,12 +1,15 @@
 /* A run's folder: made whole, and what is asked of it. */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clade/alloc.h"
 #include "clade/files.h"
+#include "clade/log.h"
 #include "search/engine.h"
 
 static clade_status refuse_existing(const char *run_folder)
@@ -40,26 +43,81 @@ static clade_status fill(const clade_experiment *experiment, const char *staged)
     return status;
 }
 
+/* The process in the name of a folder that `clade search --run` fills, "NAME.tmp-PROCESS"; 0: it is no such folder. */
+static long process_of(const char *entry, const char *name)
+{
+    const size_t length = strlen(name);
+    int used = 0;
+    long process = 0;
+    if (strncmp(entry, name, length) != 0 || sscanf(entry + length, ".tmp-%9ld%n", &process, &used) != 1 ||
+        entry[length + (size_t)used] != '\0')
+        return 0;
+    return process > 0 ? process : 0;
+}
+
+/* Searches that were killed before their run folder was there left half of one beside it. PATH has no '/' at its end.
+ */
+static clade_status remove_leftovers(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *above = clade_path_beside(path, ".");
+    if (!above)
+        return clade_fail_memory(strlen(path) + 2, "a path");
+    clade_status status = CLADE_OK;
+    DIR *folder = opendir(above); /* NULL: it is not there yet, and has nothing in it */
+    for (const struct dirent *entry = folder ? readdir(folder) : NULL; status == CLADE_OK && entry;
+         entry = readdir(folder)) {
+        const long process = process_of(entry->d_name, name);
+        if (process == 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH)
+            continue;
+        char *left = clade_path_beside(path, entry->d_name);
+        status = left ? clade_remove_folder(left) : clade_fail_memory(strlen(path) + 32, "a path");
+        if (status == CLADE_OK)
+            clade_log(CLADE_LOG_INFO, "removed %s, which a search that was killed left behind", left);
+        clade_free(left);
+    }
+    if (folder)
+        (void)closedir(folder);
+    clade_free(above);
+    return status;
+}
+
+/* Results are promised to stay, so the folder they are in must. rename never replaces a folder with something in it, so
+ * of two searches that start at once one wins. */
+static clade_status put_in_place(const char *staged, const char *run_folder)
+{
+    if (rename(staged, run_folder) != 0)
+        return errno == EEXIST || errno == ENOTEMPTY ? refuse_existing(run_folder)
+                                                     : clade_fail_errno(run_folder, "create");
+    clade_status status = clade_sync_parent(run_folder);
+    if (status != CLADE_OK)
+        (void)rename(run_folder, staged);
+    return status;
+}
+
 clade_status clade_run_create(const clade_experiment *experiment, const char *run_folder)
 {
     if (clade_path_exists(run_folder))
         return refuse_existing(run_folder);
-    clade_text staged = {0};
+    clade_text staged = {0}, plain = {0};
     size_t length = strlen(run_folder);
     while (length > 1 && run_folder[length - 1] == '/')
         length--;
-    clade_text_append(&staged, "%.*s.tmp-%ld", (int)length, run_folder, (long)getpid());
-    clade_status status = clade_text_status(&staged);
+    clade_text_append_bytes(&plain, run_folder, length);
+    clade_text_append(&staged, "%s.tmp-%ld", clade_text_get(&plain), (long)getpid());
+    clade_status status = clade_text_status(&plain);
+    if (status == CLADE_OK)
+        status = clade_text_status(&staged);
+    if (status == CLADE_OK)
+        status = remove_leftovers(clade_text_get(&plain));
     if (status == CLADE_OK)
         status = clade_remove_folder(clade_text_get(&staged));
     if (status == CLADE_OK)
         status = clade_make_folders(clade_text_get(&staged));
     if (status == CLADE_OK)
         status = fill(experiment, clade_text_get(&staged));
-    /* rename never replaces a folder with something in it, so of two searches that start at once one wins. */
-    if (status == CLADE_OK && rename(clade_text_get(&staged), run_folder) != 0)
-        status = errno == EEXIST || errno == ENOTEMPTY ? refuse_existing(run_folder)
-                                                       : clade_fail_errno(run_folder, "create");
+    if (status == CLADE_OK)
+        status = put_in_place(clade_text_get(&staged), clade_text_get(&plain));
     if (status != CLADE_OK && staged.length > 0) {
         clade_text message = {0};
         clade_text_append(&message, "%s", clade_error_message());
@@ -69,6 +127,7 @@ clade_status clade_run_create(const clade_experiment *experiment, const char *ru
         clade_text_free(&message);
     }
     clade_text_free(&staged);
+    clade_text_free(&plain);
     return status;
 }
 

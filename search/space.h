@@ -65,6 +65,14 @@ typedef struct clade_space_level {
     size_t n_groups;
 } clade_space_level;
 
+/* A line through a space: all genes of one slot moved together, from a genome of CATEGORY (0 without categories). */
+typedef struct clade_space_line {
+    char name[40]; /* "ties density" */
+    size_t category;
+    int slot;    /* of the genes; they are real */
+    bool scaled; /* every gene is multiplied by the same factor; else moved by the same distance in unit scale */
+} clade_space_line;
+
 bool clade_gene_active(const clade_space *space, const double *genome, size_t gene);
 /* A gene's value as a number in [0, 1] in its scale, and back (clamped). REAL and INTEGER only. */
 double clade_gene_to_unit(const clade_gene *gene, double value);
@@ -132,6 +140,11 @@ const char *clade_merge_space_site_name(const clade_merge_space *space, size_t s
  * says; so it makes the same weights, unless its method surveys all tensors of a rule (the rules are those of the
  * finest sites). */
 const clade_space_level *clade_merge_space_levels(const clade_merge_space *space, size_t *n_levels);
+
+/* What line searches go along, for each method in the order of their promise: first the strength of the merge (lambda,
+ * else the factors of sites, else the weights unless the method divides their scale out), then each of its other real
+ * parameters. Borrowed. */
+const clade_space_line *clade_merge_space_lines(const clade_merge_space *space, size_t *n_lines);
 
 /* GENOME (n_genes) to a recipe with content hashes stamped, in a canonical form: what cannot change the weights (the
  * densities of a parent of weight 0, everything but lambda where lambda is 0, the seed where nothing is drawn) has its

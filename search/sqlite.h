@@ -25,10 +25,13 @@ clade_status clade_sqlite_execute(clade_sqlite *db, const char *sql) CLADE_CHECK
 
 void clade_sqlite_rollback(clade_sqlite *db); /* when a transaction is open */
 
-/* A statement. SQL is a constant of the program; values only ever come in through the binds, in order. */
+/* A statement. SQL is a string literal of the program; values only ever come in through the binds, in order. The
+ * database keeps what it made of SQL and finds it again by its address; the same SQL may be begun again before its
+ * _end. */
 typedef struct clade_query {
     clade_sqlite *db; /* borrowed */
     void *statement;  /* owned, until _end */
+    void *kept;       /* where it goes back to; NULL: nowhere */
     int bound;
     clade_status status; /* the first failure */
 } clade_query;

@@ -14,8 +14,8 @@
 #include "clade/log.h"
 #include "clade/merge.h"
 #include "clade/safetensors.h"
-#include "search/engine.h"
 #include "search/pool_backend.h"
+#include "search/subject_merge.h"
 
 enum { FAKE_TENSORS = 3, FAKE_VALUES = 16, FAKE_ITEMS = 8, FAKE_HELD = 64 };
 
@@ -116,9 +116,11 @@ typedef struct fake_pool {
     size_t nan_every;  /* likewise, entropy and all else not finite */
     size_t race_every; /* likewise, stopped after the first rung, when they race; what is estimated of them tells the
                           race's text, so that two runs with the same hash had the same races */
+    bool misled;       /* the less entropy, the fewer clean labelled items are right */
     size_t kill_after; /* results after which the process is killed; 0: never */
     size_t stop_after; /* results after which *STOP is set */
     volatile int *stop;
+    void (*idle)(const struct fake_pool *self); /* called, when not NULL, when the engine has nothing to do but wait */
     size_t begun, delivered;
     clade_pool_job *held[FAKE_HELD];
     size_t n_held;
@@ -151,6 +153,19 @@ static inline clade_recipe *fake_recipe(const char *json, size_t length)
     assert_ok(clade_problems_end(&problems, CLADE_EINTERNAL));
     clade_json_free(document);
     return recipe;
+}
+
+/* No item right up to an entropy of 0.19 (the least there is is a little less), all from 0.23 on. */
+static inline void fake_mislead(double entropy, clade_task_score *task)
+{
+    size_t right = 0;
+    task->correct[0] = 0;
+    for (size_t i = 0; i < FAKE_ITEMS; i++) {
+        const bool is_right = (double)i + 0.5 < FAKE_ITEMS * (entropy - 0.19) / 0.04;
+        task->correct[0] = (uint8_t)(task->correct[0] | is_right << i);
+        right += is_right;
+    }
+    task->clean.accuracy = (double)right / FAKE_ITEMS;
 }
 
 static inline void fake_score(const fake_pool *self, const clade_family *family, clade_split split, bool broken,
@@ -190,6 +205,8 @@ static inline void fake_score(const fake_pool *self, const clade_family *family,
         score.entropy += metrics.entropy / 2.0;
         score.worst_task = fmin(score.worst_task, x);
     }
+    for (size_t t = 0; self->misled && split == CLADE_SEARCH && t < 2; t++)
+        fake_mislead(score.entropy, &tasks[t]);
     clade_score_print(&score, self->probes, &plan, json);
 }
 
@@ -241,6 +258,8 @@ static inline clade_status fake_wait(void *state, clade_pool *pool, unsigned mil
                                      bool *got)
 {
     fake_pool *self = state;
+    if (self->idle && milliseconds > 0)
+        self->idle(self);
     while (self->n_held < self->workers) {
         clade_pool_job *job = clade_pool_take(pool);
         if (!job)
@@ -250,7 +269,6 @@ static inline clade_status fake_wait(void *state, clade_pool *pool, unsigned mil
     }
     if (self->n_held == 0 || (self->workers > 1 && clade_rng_below(&self->rng, 3) == 0))
         return CLADE_OK;
-    (void)milliseconds;
     const size_t pick = clade_rng_below(&self->rng, self->n_held);
     clade_pool_job *job = self->held[pick];
     self->held[pick] = self->held[--self->n_held];
@@ -285,6 +303,7 @@ static inline clade_status fake_session(const char *run_folder, fake_pool *setti
     clade_experiment *experiment = NULL;
     clade_family *family = NULL;
     clade_probes *probes = NULL;
+    clade_subject subject = {0};
     clade_pool *pool = NULL;
     volatile int stop = 0;
     CLADE_TRY(clade_run_experiment(run_folder, children, &experiment));
@@ -299,7 +318,9 @@ static inline clade_status fake_session(const char *run_folder, fake_pool *setti
     settings->begun = settings->delivered = 0;
     assert_ok(clade_pool_new(&fake_backend, settings, &pool));
     const clade_engine_options options = {.run_folder = run_folder, .stop = &stop};
-    const clade_status status = clade_engine_run(experiment, family, probes, pool, &options);
+    assert_ok(clade_subject_merge_new(experiment, family, probes, &subject));
+    const clade_status status = clade_engine_run(experiment, &subject, pool, &options);
+    clade_subject_free(&subject);
     clade_pool_close(pool);
     clade_family_close(family);
     clade_probes_free(probes);

@@ -58,8 +58,11 @@ clade_status clade_read_file(const char *path, size_t limit, char **data, size_t
 
 bool clade_path_exists(const char *path); /* true also of a link to nothing: the name is taken */
 bool clade_path_is_folder(const char *path);
-/* mkdir -p. */
+/* mkdir -p. The names of the folders above PATH survive a power cut; its own does after clade_sync_parent. */
 clade_status clade_make_folders(const char *path) CLADE_CHECK_RESULT;
+/* fsync the folder that holds PATH (without a '/' at its end), so that a name made, changed or removed in it survives a
+ * power cut. */
+clade_status clade_sync_parent(const char *path) CLADE_CHECK_RESULT;
 /* Put folder STAGED (complete) in the place of TARGET in one atomic step (rename, or an exchange when TARGET exists;
  * the old one is then removed). Both must be in the same folder. File systems that cannot exchange (NFS) get two
  * renames: a crash between them leaves the old one as TARGET.old-PID. CLADE_EIO when TARGET is a file or a link. */

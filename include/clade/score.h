@@ -14,6 +14,11 @@
 
 enum { CLADE_MAX_CORRUPTIONS = 16, CLADE_MAX_RUNGS = 8 };
 
+/* Tasks FIRST..FIRST + COUNT - 1 of some probes. */
+typedef struct clade_task_range {
+    size_t first, count;
+} clade_task_range;
+
 /* What is scored. */
 typedef struct clade_score_plan {
     clade_split labelled_split; /* search for children in a run, holdout for the final scores; unlabelled: nothing
@@ -25,10 +30,11 @@ typedef struct clade_score_plan {
     const clade_corruption *corruptions[CLADE_MAX_CORRUPTIONS];
     int severities[CLADE_MAX_CORRUPTIONS]; /* 1..5, one per corruption */
     size_t n_corruptions;
-    bool rotate;   /* item i gets corruption i mod n; false: every item under every corruption */
-    uint64_t seed; /* of the corruptions' draws */
-    size_t memory; /* bytes the kept items and their embeddings may take; 0: 1 GiB. CLADE_EIO says what is
+    bool rotate;            /* item i gets corruption i mod n; false: every item under every corruption */
+    uint64_t seed;          /* of the corruptions' draws */
+    size_t memory;          /* bytes the kept items and their embeddings may take; 0: 1 GiB. CLADE_EIO says what is
                       needed otherwise */
+    clade_task_range tasks; /* whose items a scorer holds and scores, see clade_score_share; count 0: all */
 } clade_score_plan;
 
 typedef struct clade_task_score {
@@ -82,7 +88,7 @@ typedef struct clade_scorer clade_scorer;
 clade_status clade_scorer_new(const clade_probes *probes, const clade_model *model, const clade_preprocess *preprocess,
                               const clade_score_plan *plan, clade_scorer **scorer) CLADE_CHECK_RESULT;
 void clade_scorer_free(clade_scorer *scorer);
-size_t clade_scorer_images(const clade_scorer *scorer); /* images one child costs */
+size_t clade_scorer_images(const clade_scorer *scorer); /* images one child costs; of its tasks only */
 size_t clade_scorer_memory(const clade_scorer *scorer); /* bytes kept */
 
 /* Score the weights PROVIDER gives. SCORE is overwritten; release with clade_score_fini ({0} is valid). CLADE_EEVAL
@@ -111,10 +117,31 @@ typedef struct clade_rungs {
  * that score's. Bits stay in their natural places whatever the order. */
 clade_status clade_scorer_run_rungs(clade_scorer *scorer, const clade_provider *provider, const clade_rungs *rungs,
                                     clade_score *score) CLADE_CHECK_RESULT;
-/* Labelled items of TASK that are scored, clean or corrupted or both. */
+/* Labelled items of TASK that the plan scores, clean or corrupted or both; whatever tasks SCORER has. */
 size_t clade_scorer_labelled(const clade_scorer *scorer, size_t task);
-/* Correctness bits of all tasks together. */
+/* Correctness bits of all tasks of the probes together. */
 size_t clade_scorer_bits(const clade_scorer *scorer);
+/* Which items the correctness bits of a task are of: those of `clean` clean items, then `copies` times those of
+ * `corrupted` items, in the items' order. Whatever tasks SCORER has. */
+typedef struct clade_bit_layout {
+    size_t clean, corrupted, copies; /* copies: 1 when corruptions rotate, else one for each corruption */
+} clade_bit_layout;
+clade_bit_layout clade_scorer_layout(const clade_scorer *scorer, size_t task);
+
+/* ---- a child in parts: several scorers, each of some tasks ---- */
+
+/* The tasks of share SHARE of N_SHARES (1 or more): every task is in one share, in order, so that the most images of a
+ * share are as few as can be. Shares beyond the number of tasks that have items get count 0, share 0 never does.
+ * Whatever plan->tasks says. A function of the splits and the plan: the same on every rank. */
+clade_task_range clade_score_share(const clade_probes *probes, const clade_score_plan *plan, size_t share,
+                                   size_t n_shares);
+/* The whole score of a child out of its PARTS: scores of the same probes by scorers of the same plan but for its tasks,
+ * which no two have in common, run with the same rungs. SCORE is overwritten and owns what it holds; PARTS stay the
+ * caller's.
+ * CLADE_EINTERNAL for parts that do not fit together: tasks, or why they were stopped. Law: printed, it is the text of
+ * the score by one scorer of all tasks, byte for byte, whole, on a batch, after a rung and stopped; also when the parts
+ * were printed and parsed on the way. */
+clade_status clade_score_join(const clade_score *parts, size_t n_parts, clade_score *score) CLADE_CHECK_RESULT;
 
 /* The correctness bits of all tasks of SCORE, one task after the other, LSB first, into BITS, zeroed, of
  * ceil(clade_score_bits / 8) bytes. */

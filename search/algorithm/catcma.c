@@ -31,7 +31,7 @@ enum { POPULATION, SIGMA, KERNELS, MARGIN, N_PARAMETERS };
 
 static const clade_parameter parameters[] = {
     [POPULATION] =
-        {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 4096, 0, 0, 0,
+        {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, CLADE_MOST_POPULATION, 0, 0, 0,
          "children of a generation of one kernel, at least 4; 0: 4 + floor(3 ln genes) of one objective, 5 + "
          "floor(1.5 ln genes) of several",
          NULL},

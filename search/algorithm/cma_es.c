@@ -39,7 +39,7 @@ static const char *const objectives[] = {"hypervolume", "weighted_sum", "first",
 
 static const clade_parameter parameters[] = {
     [POPULATION] =
-        {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 4096, 0, 0, 0,
+        {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, CLADE_MOST_POPULATION, 0, 0, 0,
          "children of a generation, at least 4; 0: 4 + floor(3 ln genes) or the window, with several kernels 6", NULL},
     [SIGMA] = {"sigma", CLADE_REAL, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 1e-6, 1, 1.0 / 6, 1.0 / 6, 1.0 / 6,
                "first standard deviation, as a share of a gene's range", NULL},

@@ -15,37 +15,21 @@ typedef struct split {
     const double *points; /* (n, m) */
     size_t n, m;
     size_t *front;   /* (n) indices of the front at hand */
-    bool *taken;     /* (n) in a former front */
+    size_t *rank;    /* (n) the front of a point */
     double *gain;    /* (n) upper bound of what a point of the front adds */
     size_t *as_of;   /* (n) how many were picked when that bound was computed */
-    double *picked;  /* (n, m) rows picked of the front at hand */
+    double *picked;  /* (n + 1, m) rows picked of the front at hand; of two objectives by falling first one */
     size_t n_picked; /* of these */
     double reference[CLADE_MAX_OBJECTIVES];
 } split;
 
-/* Point P meets the COUNT points of the front so far; returns how many there are afterwards, in the order of index. */
-static size_t meet_front(split *s, size_t p, size_t count)
-{
-    const double *point = s->points + p * s->m;
-    for (size_t i = 0; i < count; i++)
-        if (clade_dominates(s->points + s->front[i] * s->m, point, s->m))
-            return count;
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!clade_dominates(point, s->points + s->front[i] * s->m, s->m))
-            s->front[kept++] = s->front[i];
-    s->front[kept] = p;
-    return kept + 1;
-}
-
-/* Those that none dominates but such as are taken; they are taken with this. */
-static size_t next_front(split *s)
+/* Front RANK; returns its size. */
+static size_t find_front(split *s, size_t rank)
 {
     size_t count = 0;
     for (size_t p = 0; p < s->n; p++)
-        count = s->taken[p] ? count : meet_front(s, p, count);
-    for (size_t i = 0; i < count; i++)
-        s->taken[s->front[i]] = true;
+        if (s->rank[p] == rank)
+            s->front[count++] = p;
     return count;
 }
 
@@ -62,12 +46,27 @@ static void set_reference(split *s, const size_t *index, size_t count)
     }
 }
 
+/* Point P to its place among those picked, which is returned. */
+static size_t put_picked(split *s, size_t p)
+{
+    const double *point = s->points + p * s->m;
+    size_t place = s->n_picked++;
+    while (s->m == 2 && place > 0 && s->picked[2 * place - 2] < point[0])
+        place--;
+    double *row = s->picked + place * s->m;
+    memmove(row + s->m, row, (s->n_picked - 1 - place) * s->m * sizeof *row);
+    memcpy(row, point, s->m * sizeof *row);
+    return place;
+}
+
 /* What point P adds to the volume BEFORE of those picked. */
 static clade_status added_volume(split *s, size_t p, double before, double *gain)
 {
-    memcpy(s->picked + s->n_picked * s->m, s->points + p * s->m, s->m * sizeof *s->picked);
-    CLADE_TRY(clade_hypervolume(s->picked, s->n_picked + 1, s->m, s->reference, gain));
+    double *row = s->picked + put_picked(s, p) * s->m;
+    CLADE_TRY(clade_hypervolume(s->picked, s->n_picked, s->m, s->reference, gain));
     *gain -= before;
+    const size_t after = (size_t)(s->picked + s->n_picked-- * s->m - row) - s->m;
+    memmove(row, row + s->m, after * sizeof *row);
     return CLADE_OK;
 }
 
@@ -93,8 +92,7 @@ static clade_status pick_subset(split *s, size_t count, size_t wanted, size_t *i
             continue;
         }
         index[s->n_picked] = s->front[best];
-        memcpy(s->picked + s->n_picked * s->m, s->points + s->front[best] * s->m, s->m * sizeof *s->picked);
-        s->n_picked++;
+        (void)put_picked(s, s->front[best]);
         volume += s->gain[best];
         s->gain[best] = -INFINITY;
     }
@@ -127,8 +125,9 @@ static clade_status weigh(split *s, const size_t *index, size_t count, double *w
 static clade_status choose(split *s, size_t wanted, size_t *index, double *worth)
 {
     size_t chosen = 0;
-    while (chosen < wanted) {
-        const size_t count = next_front(s), room = wanted - chosen;
+    CLADE_TRY(clade_pareto_ranks(s->points, s->n, s->m, s->rank));
+    for (size_t rank = 0; chosen < wanted; rank++) {
+        const size_t count = find_front(s, rank), room = wanted - chosen;
         if (count <= room)
             memcpy(index + chosen, s->front, count * sizeof *index);
         else
@@ -143,17 +142,17 @@ clade_status clade_good_set(const double *points, size_t n, size_t m, size_t wan
 {
     split s = {.points = points, .n = n, .m = m};
     s.front = clade_calloc(n, sizeof *s.front);
-    s.taken = clade_calloc(n, sizeof *s.taken);
+    s.rank = clade_calloc(n, sizeof *s.rank);
     s.gain = clade_calloc(n, sizeof *s.gain);
     s.as_of = clade_calloc(n, sizeof *s.as_of);
-    s.picked = clade_calloc(n, m * sizeof *s.picked);
+    s.picked = clade_calloc(n + 1, m * sizeof *s.picked);
     clade_status status = CLADE_OK;
-    if (!s.front || !s.taken || !s.gain || !s.as_of || !s.picked)
+    if (!s.front || !s.rank || !s.gain || !s.as_of || !s.picked)
         status = clade_fail_memory(n * (m + 4) * sizeof(double), "the split of TPE");
     else
         status = choose(&s, wanted < n ? wanted : n, index, worth);
     clade_free(s.front);
-    clade_free(s.taken);
+    clade_free(s.rank);
     clade_free(s.gain);
     clade_free(s.as_of);
     clade_free(s.picked);

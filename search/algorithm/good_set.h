@@ -17,7 +17,8 @@
  *   worth    (n) filled at the good ones' indices: their exclusive hypervolume within the good set over the largest of
  *            these, at least 1e-12 (dominated ones, copies); 1 for a single objective or a single point
  *
- * Ties go to the lower index. O(n^2 m) time at worst. CLADE_EIO without memory. */
+ * Ties go to the lower index. O(n log n) time in two objectives, in more O(n^2 m) at worst; and some hypervolumes
+ * of WANTED points for each point that is taken of a front that does not fit. CLADE_EIO without memory. */
 clade_status clade_good_set(const double *points, size_t n, size_t m, size_t wanted, size_t *index,
                             double *worth) CLADE_CHECK_RESULT;
 

@@ -6,6 +6,7 @@
 #include "clade/alloc.h"
 #include "search/algorithm/breeding.h"
 #include "search/algorithm/gain.h"
+#include "search/algorithm/line_search.h"
 
 static const double STALLED = 5e-3; /* share of the hypervolume */
 enum { LEAST_PATIENCE = 16, PATIENCE_PER_GROUP = 2 };
@@ -19,6 +20,7 @@ typedef struct kept {
 struct clade_levels {
     clade_search_problem problem; /* of the whole space */
     const clade_algorithm *inner;
+    clade_line_search *lines; /* in the whole space; NULL: without */
     size_t level;
     /* the level in force; without levels the whole space itself */
     clade_space space;          /* owned when there are levels */
@@ -202,13 +204,28 @@ static clade_status next_level(clade_levels *l, uint64_t next)
 
 /* ---- the interface ---- */
 
+/* Who proposes children beside INNER needs an INNER that takes children of others. */
+static clade_status check_steady(const clade_algorithm *inner, const clade_search_problem *problem)
+{
+    if (inner->steady || (problem->n_levels < 2 && !(problem->line_share > 0)))
+        return CLADE_OK;
+    size_t count;
+    const clade_algorithm *const *all = clade_algorithms(&count);
+    clade_text names = {0};
+    for (size_t i = 0; i < count; i++)
+        if (all[i]->steady)
+            clade_text_append(&names, "%s%s", names.length > 0 ? ", " : "", all[i]->name);
+    const clade_status status =
+        clade_fail(CLADE_ECONFIG, "algorithm: found %s, expected a steady algorithm for %s: %s", inner->name,
+                   problem->n_levels > 1 ? "sites from coarse to fine" : "line searches", clade_text_get(&names));
+    clade_text_free(&names);
+    return status;
+}
+
 clade_status clade_levels_create(const clade_algorithm *inner, const clade_search_problem *problem,
                                  const clade_preselect_options *preselect, clade_levels **out)
 {
-    if (problem->n_levels > 1 && !inner->steady)
-        return clade_fail(CLADE_ECONFIG,
-                          "algorithm: found %s, expected a steady algorithm for sites from coarse to fine",
-                          inner->name);
+    CLADE_TRY(check_steady(inner, problem));
     clade_levels *l = clade_calloc(1, sizeof *l);
     double *reduced = clade_calloc(problem->space->n_genes, sizeof *reduced);
     if (!l || !reduced) {
@@ -222,7 +239,9 @@ clade_status clade_levels_create(const clade_algorithm *inner, const clade_searc
         preselect && inner->learns ? *preselect : clade_preselect_default(); /* yardsticks stay what they are */
     l->reduced = reduced;
     l->gain.n_objectives = problem->n_objectives;
-    const clade_status status = open_level(l);
+    clade_status status = open_level(l);
+    if (status == CLADE_OK && problem->line_share > 0)
+        status = clade_line_search_create(problem, &l->lines);
     if (status != CLADE_OK) {
         clade_levels_destroy(l);
         return status;
@@ -240,6 +259,7 @@ void clade_levels_destroy(clade_levels *levels)
     clade_free(levels->known);
     clade_free(levels->reduced);
     clade_gain_fini(&levels->gain);
+    clade_line_search_destroy(levels->lines);
     clade_free(levels);
 }
 
@@ -255,6 +275,11 @@ size_t clade_levels_level(const clade_levels *levels)
 
 clade_status clade_levels_ask(clade_levels *l, uint64_t child, clade_proposal *proposal)
 {
+    bool is_line = false;
+    if (l->lines)
+        clade_line_search_ask(l->lines, child, proposal, &is_line);
+    if (is_line)
+        return CLADE_OK;
     if (l->problem.n_levels == 0)
         return clade_preselect_ask(l->state, child, proposal);
     if (child < l->problem.n_first) {
@@ -278,16 +303,23 @@ clade_status clade_levels_ask(clade_levels *l, uint64_t child, clade_proposal *p
 
 clade_status clade_levels_tell(clade_levels *l, const clade_told *told)
 {
+    bool is_line = false;
+    if (l->lines)
+        CLADE_TRY(clade_line_search_tell(l->lines, told, &is_line));
+    clade_told local = *told;
+    local.own = told->own && !is_line;
     if (l->problem.n_levels == 0)
-        return clade_preselect_tell(l->state, told);
+        return clade_preselect_tell(l->state, &local);
     double share = 0;
     if (told->objectives && told->complete)
         CLADE_TRY(clade_gain_add(&l->gain, told->objectives, &share));
-    l->stalled = share > STALLED ? 0 : l->stalled + told->cost;
+    if (share > STALLED)
+        l->stalled = 0;
+    else if (!is_line) /* which says nothing of the level */
+        l->stalled += told->cost;
     if (told->objectives && !is_last(l))
         CLADE_TRY(keep(l, told));
-    clade_told local = *told;
-    local.own = told->child >= l->problem.n_first && told->child >= l->level_since;
+    local.own = !is_line && told->child >= l->problem.n_first && told->child >= l->level_since;
     local.genome = l->reduced;
     return reduce(l, told->genome, l->reduced) ? clade_preselect_tell(l->state, &local) : CLADE_OK;
 }

@@ -12,6 +12,9 @@
  *   used its share of the budget of children, where that is known: all levels but the last have half of it together, in
  *   equal parts.
  *
+ * Line searches from the best first individuals (line_search.h), where the problem has a share for them, are in the
+ * terms of the whole space, beside INNER: it is told their children as those of others.
+ *
  * First individuals are always proposed as they are; INNER is told those that a level can say (tied genes are equal). */
 #ifndef CLADE_ALGORITHM_LEVELS_H
 #define CLADE_ALGORITHM_LEVELS_H
@@ -21,8 +24,8 @@
 typedef struct clade_levels clade_levels;
 
 /* PROBLEM's space is that of the last level; with n_levels 0 it is the only one. INNER must be steady when there are
- * several levels (CLADE_ECONFIG). PROBLEM is copied, its pointers borrowed. At each level INNER is asked
- * through a new clade_preselect of these options; NULL: without. */
+ * several levels or a share for line searches (CLADE_ECONFIG). PROBLEM is copied, its pointers borrowed. At each level
+ * INNER is asked through a new clade_preselect of these options; NULL: without. */
 clade_status clade_levels_create(const clade_algorithm *inner, const clade_search_problem *problem,
                                  const clade_preselect_options *preselect, clade_levels **levels) CLADE_CHECK_RESULT;
 void clade_levels_destroy(clade_levels *levels); /* accepts NULL */

@@ -18,7 +18,9 @@
  * normal step in one gene, rarely another category). Children a race ended do not enter: their bits are not all there.
  * Of equals the oldest leaves. Measured after 600 evaluations of the closed forms, hypervolume with e = 0 and 0.25: ZDT1
  * (10 genes) 10.3, 11.5; DTLZ2 (10, two objectives) 14.95, 15.18; mixmerge 3.25, 3.39; SMS-EMOA has 11.5, 15.16, 3.39.
- */
+ *
+ * Cost of a child: O(items P), for a new child changes what every item is worth: .3 ms at P = 100 and 512 goals,
+ * 3 ms at 1,000. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +34,8 @@
 enum { POPULATION, ALPHA, EXTRAPOLATION, MUTATION, RATE, N_PARAMETERS };
 
 static const clade_parameter parameters[] = {
-    [POPULATION] = {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 2, 4096, 20, 20, 20,
-                    "models in the archive", NULL},
+    [POPULATION] = {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 2, CLADE_MOST_POPULATION, 20, 20,
+                    20, "models in the archive", NULL},
     [ALPHA] = {"alpha", CLADE_REAL, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 8, 1, 1, 1,
                "competition for items: 0 none (a plain genetic algorithm), 1 an item is divided among its solvers",
                NULL},

@@ -30,7 +30,7 @@
 enum { START, BINS, SPREAD, MUTATION, N_PARAMETERS };
 
 static const clade_parameter parameters[] = {
-    [START] = {"start", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 2, 4096, 20, 20, 20,
+    [START] = {"start", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 2, CLADE_MOST_POPULATION, 20, 20, 20,
                "children before the archives give parents", NULL},
     [BINS] = {"bins", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 2, 64, 6, 6, 6,
               "bins of each axis of behaviour", NULL},

@@ -32,8 +32,8 @@
 enum { POPULATION, SIGMA, ITEMS, WHOLE, N_PARAMETERS };
 
 static const clade_parameter parameters[] = {
-    [POPULATION] = {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, 4096, 0, 0, 0,
-                    "children of a generation, at least 4; 0: 4 + floor(3 ln genes)", NULL},
+    [POPULATION] = {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 0, CLADE_MOST_POPULATION, 0, 0,
+                    0, "children of a generation, at least 4; 0: 4 + floor(3 ln genes)", NULL},
     [SIGMA] = {"sigma", CLADE_REAL, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 1e-6, 1, 0.1, 0.1, 0.1,
                "first standard deviation, as a share of a gene's range", NULL},
     [ITEMS] = {"items", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 1, 1 << 20, 32, 32, 32,

@@ -2,9 +2,10 @@
  * TEC 6(2)): binary tournaments by rank, then crowding; SBX and polynomial mutation; of parents and children together
  * the best fronts survive, the last of them by crowding.
  *
- * Generational: the children of a generation are bred from the survivors of the one before, so a run does not depend on
- * the window. Differs from the paper: one child per mating instead of two; ties of the tournament go to the first
- * drawn. */
+ * Generational: the children of a generation are bred from the survivors of the one before, so a run does not depend
+ * on the window. Differs from the paper: one child per mating instead of two; ties of the tournament go to the first
+ * drawn. Cost of a child with N = 10,000, which falls due at the end of a generation: 6 us in two objectives, 33 us in
+ * three. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@
 enum { POPULATION, N_PARAMETERS };
 
 static const clade_parameter parameters[] = {
-    [POPULATION] = {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 4, 4096, 32, 32, 32,
-                    "individuals that survive a generation, and children of a generation", NULL},
+    [POPULATION] = {"population", CLADE_INTEGER, CLADE_PER_RECIPE, CLADE_LINEAR_SCALE, 4, CLADE_MOST_POPULATION, 32, 32,
+                    32, "individuals that survive a generation, and children of a generation", NULL},
 };
 
 /* What survival sorts. */

@@ -12,10 +12,14 @@ clade_status clade_population_init(clade_population *population, const clade_sea
     population->child = clade_calloc(capacity, sizeof *population->child);
     population->genomes = clade_calloc(capacity, population->n_genes * sizeof(double));
     population->objectives = clade_calloc(capacity, population->n_objectives * sizeof(double));
-    if (population->child && population->genomes && population->objectives)
+    population->row = clade_calloc(capacity, sizeof *population->row);
+    if (population->child && population->genomes && population->objectives && population->row) {
+        for (size_t i = 0; i < capacity; i++)
+            population->row[i] = i;
         return CLADE_OK;
+    }
     clade_population_fini(population);
-    return clade_fail_memory(capacity * (problem->space->n_genes + problem->n_objectives + 1) * sizeof(double),
+    return clade_fail_memory(capacity * (problem->space->n_genes + problem->n_objectives + 2) * sizeof(double),
                              "a population");
 }
 
@@ -24,13 +28,15 @@ void clade_population_fini(clade_population *population)
     clade_free(population->child);
     clade_free(population->genomes);
     clade_free(population->objectives);
+    clade_free(population->row);
     memset(population, 0, sizeof *population);
 }
 
 static void put(clade_population *population, size_t to, uint64_t child, const double *genome, const double *objectives)
 {
     population->child[to] = child;
-    memcpy(population->genomes + to * population->n_genes, genome, population->n_genes * sizeof *genome);
+    memcpy(population->genomes + population->row[to] * population->n_genes, genome,
+           population->n_genes * sizeof *genome);
     memcpy(population->objectives + to * population->n_objectives, objectives,
            population->n_objectives * sizeof *objectives);
     if (to == population->count)
@@ -47,6 +53,11 @@ void clade_population_add(clade_population *population, const clade_told *told)
     put(population, population->count, told->child, told->genome, told->objectives);
 }
 
+void clade_population_replace(clade_population *population, size_t index, const clade_told *told)
+{
+    put(population, index, told->child, told->genome, told->objectives);
+}
+
 void clade_population_set(clade_population *population, size_t to, const clade_population *from, size_t index)
 {
     put(population, to, from->child[index], clade_population_genome(from, index),
@@ -56,13 +67,12 @@ void clade_population_set(clade_population *population, size_t to, const clade_p
 void clade_population_remove(clade_population *population, size_t index)
 {
     const size_t after = population->count - index - 1;
-    const size_t genome = population->n_genes, objectives = population->n_objectives;
+    const size_t objectives = population->n_objectives, free_row = population->row[index];
     memmove(population->child + index, population->child + index + 1, after * sizeof *population->child);
-    memmove(population->genomes + index * genome, population->genomes + (index + 1) * genome,
-            after * genome * sizeof(double));
+    memmove(population->row + index, population->row + index + 1, after * sizeof *population->row);
     memmove(population->objectives + index * objectives, population->objectives + (index + 1) * objectives,
             after * objectives * sizeof(double));
-    population->count--;
+    population->row[--population->count] = free_row;
 }
 
 void clade_population_join(clade_population *population, const clade_population *a, const clade_population *b)
@@ -76,7 +86,7 @@ void clade_population_join(clade_population *population, const clade_population 
 
 const double *clade_population_genome(const clade_population *population, size_t index)
 {
-    return population->genomes + index * population->n_genes;
+    return population->genomes + population->row[index] * population->n_genes;
 }
 
 const double *clade_population_objectives(const clade_population *population, size_t index)

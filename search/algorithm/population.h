@@ -5,11 +5,15 @@
 
 #include "search/algorithm.h"
 
+enum { CLADE_MOST_POPULATION = 16384 }; /* that an algorithm's parameter allows */
+
 typedef struct clade_population {
     size_t n_genes, n_objectives, capacity;
     size_t count;
-    uint64_t *child;    /* (count), owned: who it is */
-    double *genomes;    /* (count, n_genes), owned */
+    uint64_t *child; /* (count), owned: who it is */
+    double
+        *genomes; /* (capacity, n_genes), owned: individual i's is row row[i], so that none moves when others leave */
+    size_t *row;  /* (capacity), owned: a permutation; from the count on, the rows that are free */
     double *objectives; /* (count, n_objectives), owned */
 } clade_population;
 
@@ -22,6 +26,8 @@ void clade_population_fini(clade_population *population);
 bool clade_population_takes(const clade_told *told);
 /* Append a copy of a child that has objectives; count must be below the capacity. */
 void clade_population_add(clade_population *population, const clade_told *told);
+/* A child that has objectives takes the place of individual INDEX. */
+void clade_population_replace(clade_population *population, size_t index, const clade_told *told);
 /* Copy individual INDEX of FROM over individual TO, or to the end when TO is the count. */
 void clade_population_set(clade_population *population, size_t to, const clade_population *from, size_t index);
 /* Take out individual INDEX; the order of the others stays. */

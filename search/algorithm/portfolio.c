@@ -5,7 +5,10 @@
  * All members are told all children that were scored whole, so each builds on what the others found; what a member is
  * asked for is its own. The first member has the start: the first individuals, and as many more as make 16. The credit of
  * a child is its share of the hypervolume (gain.h); a member's quality is its credit for what its children cost, both
- * forgotten as images go by. Whose children are cheap (batches) breeds more of them for its share. */
+ * forgotten as images go by. Whose children are cheap (batches) breeds more of them for its share.
+ *
+ * Cost of a child: its members', and that of its credit, which grows with the front of all that was told (gain.h): 43 us
+ * after 100,000 children of ZDT1 in two objectives, .9 ms after 12,000 of DTLZ2 in three. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

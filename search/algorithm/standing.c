@@ -1,6 +1,7 @@
 #include "search/algorithm/standing.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 void clade_standardise(const double *values, size_t n, size_t stride, double *out)
 {
@@ -17,12 +18,19 @@ void clade_standardise(const double *values, size_t n, size_t stride, double *ou
         out[i] = isnan(values[i * stride]) ? INFINITY : (values[i * stride] - mean) * scale;
 }
 
+static int compare_values(const void *left, const void *right, void *values)
+{
+    const double *value = *(const double **)values;
+    const size_t i = *(const size_t *)left, j = *(const size_t *)right;
+    const double a = value[i], b = value[j];
+    if (a < b || a > b)
+        return a < b ? -1 : 1;
+    return (i > j) - (i < j);
+}
+
 void clade_order_by(const double *value, size_t n, size_t *order)
 {
-    for (size_t i = 0; i < n; i++) {
-        size_t place = i;
-        for (; place > 0 && value[order[place - 1]] > value[i]; place--)
-            order[place] = order[place - 1];
-        order[place] = i;
-    }
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    qsort_r(order, n, sizeof *order, compare_values, &value);
 }

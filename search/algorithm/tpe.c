@@ -10,7 +10,10 @@
  * (`joint`), where a kernel is a child: the product over genes of one width .2 n^(-1 / (d + 4)), of the prior where the
  * gene is inactive in that child, times its category's share. Differs from Optuna: children that failed or that a race
  * ended count among the bad ones, so that the search leaves what fails; the prior is the gene's own where the space
- * gives one; with `joint` the conditional genes take part, as said. */
+ * gives one; with `joint` the conditional genes take part, as said.
+ *
+ * Cost of a child: O(genes n) for n told, all of which make the densities: 1 ms after 1,000 with 30 genes, 3 ms after 4,000. For
+ * budgets of thousands, not of hundreds of thousands. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,8 +84,9 @@ static size_t most_categories(const clade_space *space)
     return most;
 }
 
-static clade_status allocate(tpe *s)
+static clade_status allocate(void *state)
 {
+    tpe *s = state;
     const size_t n_genes = s->problem.space->n_genes;
     CLADE_TRY(clade_observed_init(&s->told, &s->problem));
     s->table = clade_calloc(2 * most_categories(s->problem.space), sizeof *s->table);
@@ -95,24 +99,7 @@ static clade_status allocate(tpe *s)
 
 static clade_status create(const clade_search_problem *problem, void **state)
 {
-    tpe *s = clade_calloc(1, sizeof *s);
-    if (!s)
-        return clade_fail_memory(sizeof *s, "TPE");
-    s->problem = *problem;
-    const clade_status status = allocate(s);
-    if (status != CLADE_OK) {
-        destroy(s);
-        return status;
-    }
-    *state = s;
-    return CLADE_OK;
-}
-
-static uint64_t needs(const void *state, uint64_t child)
-{
-    (void)state;
-    (void)child;
-    return 0;
+    return clade_state_new(problem, sizeof(tpe), allocate, destroy, state);
 }
 
 /* ---- one gene ---- */
@@ -393,7 +380,7 @@ const clade_algorithm clade_algorithm_tpe = {
     .steady = true,
     .create = create,
     .destroy = destroy,
-    .needs = needs,
+    .needs = clade_needs_nothing,
     .ask = ask,
     .tell = tell,
 };

@@ -38,7 +38,7 @@ static clade_status list_benches(void)
     clade_text text = {0};
     const clade_bench *benches = clade_benches(&count);
     for (size_t i = 0; i < count; i++)
-        clade_text_append(&text, "%-10s %s\n", benches[i].name, benches[i].help);
+        clade_text_append(&text, "%-11s %s\n", benches[i].name, benches[i].help);
     return clade_finish_output(CLADE_OK, &text);
 }
 
@@ -49,11 +49,18 @@ static clade_status run(int argc, char **argv)
     const clade_option options[] = {
         {"--json", NULL, CLADE_OPTION_FLAG, &bench.json, "print one JSON object a bench"},
         {"--list", NULL, CLADE_OPTION_FLAG, &list, "only say which benches there are"},
-        {"--algorithm", "NAME", CLADE_OPTION_STRING, &bench.algorithm, "search: only this algorithm"},
-        {"--problem", "NAME", CLADE_OPTION_STRING, &bench.problem, "search: only this problem"},
-        {"--seeds", "N", CLADE_OPTION_COUNT, &bench.seeds, "search: runs of each (small budgets 15, large 3)"},
+        {"--algorithm", "NAME", CLADE_OPTION_STRING, &bench.algorithm,
+         "search, windows, workers, coordinator: only this algorithm"},
+        {"--problem", "NAME", CLADE_OPTION_STRING, &bench.problem, "search, windows: only this problem"},
+        {"--seeds", "N", CLADE_OPTION_COUNT, &bench.seeds,
+         "search, windows: runs of each (small budgets 15, large fewer)"},
         {"--golden", "FOLDER", CLADE_OPTION_STRING, &bench.golden,
          "search: published results to compare with (../shared/golden/optimisers)"},
+        {"--part", "NAME", CLADE_OPTION_STRING, &bench.part,
+         "workers: only ranks, times, faults, coordinator or disk; coordinator: only window, arrivals, score or "
+         "population"},
+        {"--workers", "N", CLADE_OPTION_COUNT, &bench.workers, "workers: only this many"},
+        {"--run", "DIR", CLADE_OPTION_STRING, &bench.run, "workers: evaluations take what they took in this run"},
     };
     clade_arguments arguments;
     CLADE_TRY(clade_parse_arguments(&clade_command_bench, argc, argv, options, sizeof options / sizeof *options, 0, 1,

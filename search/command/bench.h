@@ -15,6 +15,9 @@ typedef struct clade_bench_options {
     const char *algorithm, *problem; /* only this one */
     uint64_t seeds;
     const char *golden; /* the folder with the results of published tools, to be printed beside */
+    /* of bench workers */
+    const char *part, *run; /* only this part; the run folder whose times are drawn from; may be NULL */
+    uint64_t workers;       /* only this number; 0: all */
 } clade_bench_options;
 
 typedef struct clade_bench {
@@ -36,6 +39,16 @@ clade_status clade_bench_merge(const clade_bench_options *options) CLADE_CHECK_R
 /* Search algorithms on closed-form problems: hypervolume after budgets of evaluations, microseconds a child, against
  * published tools. */
 clade_status clade_bench_search(const clade_bench_options *options) CLADE_CHECK_RESULT;
+
+/* How busy 1 to 4,096 simulated workers are, for windows, kinds of evaluation times, faults, and a coordinator that needs
+ * time itself. */
+clade_status clade_bench_workers(const clade_bench_options *options) CLADE_CHECK_RESULT;
+
+/* What the window costs in quality: hypervolume on closed-form problems against children in flight. */
+clade_status clade_bench_windows(const clade_bench_options *options) CLADE_CHECK_RESULT;
+
+/* Results a second that one coordinator takes with the ledger on, and what each part of its work costs. */
+clade_status clade_bench_coordinator(const clade_bench_options *options) CLADE_CHECK_RESULT;
 
 /* Seconds on a clock that never goes back. */
 double clade_bench_now(void);

@@ -9,6 +9,9 @@ static const clade_bench benches[] = {
      clade_bench_merge},
     {"search", "search algorithms on problems with known answers: hypervolume, microseconds a child",
      clade_bench_search},
+    {"coordinator", "results a second with the ledger on, and what each part costs", clade_bench_coordinator},
+    {"workers", "1 to 4,096 simulated workers: how busy they are, where one coordinator ends", clade_bench_workers},
+    {"windows", "what children in flight cost in quality: hypervolume against the window", clade_bench_windows},
 };
 
 const clade_bench *clade_benches(size_t *count)

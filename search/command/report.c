@@ -20,6 +20,11 @@ static void append_run(const clade_front *front, const clade_ledger_counts *coun
     clade_text_append(text, "- %llu children (%llu failed), %llu images, %.1f s\n",
                       (unsigned long long)counts->committed, (unsigned long long)counts->failed,
                       (unsigned long long)counts->images, counts->wall_seconds);
+    if (front->entropy_hurts) {
+        clade_text_append(text, "- guard: ");
+        clade_guard_write(&front->hurt, text);
+        clade_text_append(text, "\n");
+    }
     clade_text_append(text, "- run_hash `%s`\n", front->run_hash);
 }
 

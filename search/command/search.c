@@ -5,6 +5,7 @@
 #include "clade/files.h"
 #include "search/command/command.h"
 #include "search/command/session.h"
+#include "search/command/stop.h"
 
 /* Everything that can be wrong with the request is found before the run folder is made. */
 static clade_status check_before_creating(const clade_experiment *experiment)
@@ -22,19 +23,19 @@ static clade_status check_before_creating(const clade_experiment *experiment)
     return status;
 }
 
-static clade_status search(const char *path, const char *run, uint64_t seed, uint64_t children)
+static clade_status search(const char *path, const char *run, uint64_t seed, uint64_t children, uint64_t group)
 {
     clade_experiment *experiment = NULL;
     CLADE_TRY(clade_experiment_read(path, &experiment));
     if (seed != UINT64_MAX)
         experiment->seed = seed;
     if (children != 0)
-        experiment->children = children;
+        clade_experiment_set_children(experiment, children);
     clade_status status = check_before_creating(experiment);
     if (status == CLADE_OK)
         status = clade_run_create(experiment, run);
     if (status == CLADE_OK)
-        status = clade_session_run(experiment, run);
+        status = clade_session_run(experiment, run, group);
     clade_experiment_free(experiment);
     return status;
 }
@@ -49,13 +50,15 @@ static clade_status refuse_existing(const char *run)
 
 static clade_status run(int argc, char **argv)
 {
-    const char *folder = NULL;
-    uint64_t seed = UINT64_MAX, children = 0, workers = 0;
+    const char *folder = NULL, *limit = NULL;
+    uint64_t seed = UINT64_MAX, children = 0, workers = 0, group = 1, seconds = 0;
     const clade_option options[] = {
         {"--run", "DIR", CLADE_OPTION_STRING, &folder, "folder of the run; must not exist yet"},
         {"--seed", "N", CLADE_OPTION_COUNT, &seed, "seed, instead of the experiment's"},
         {"--children", "N", CLADE_OPTION_COUNT, &children, "budget of children, instead of the experiment's"},
         {"--workers", "N", CLADE_OPTION_COUNT, &workers, "launch `mpirun -n N+1` on this command"},
+        {"--group", "N", CLADE_OPTION_COUNT, &group, "workers that score one child together, by its tasks (1)"},
+        {"--time-limit", "TIME", CLADE_OPTION_STRING, &limit, "stop after seconds or HH:MM:SS, as on a signal"},
     };
     clade_arguments arguments;
     CLADE_TRY(clade_parse_arguments(&clade_command_search, argc, argv, options, sizeof options / sizeof options[0], 1,
@@ -65,22 +68,25 @@ static clade_status run(int argc, char **argv)
     if (folder == NULL)
         return clade_fail(CLADE_EUSAGE, "clade search: --run DIR is missing\nusage: clade search %s",
                           clade_command_search.synopsis);
+    if (group == 0)
+        return clade_fail(CLADE_EUSAGE, "clade search: --group: found 0, expected at least 1");
+    CLADE_TRY(clade_stop_parse("search", "--time-limit", limit, &seconds));
     if (workers > 0 && !clade_mpi_launched()) {
         CLADE_TRY(refuse_existing(folder));
         return clade_session_launch(workers, argc, argv);
     }
     bool is_worker = false;
-    clade_status status = clade_session_begin(&is_worker);
+    clade_status status = clade_session_begin(seconds, &is_worker);
     if (status == CLADE_OK && !is_worker)
         status = refuse_existing(folder);
     if (status == CLADE_OK && !is_worker)
-        status = search(arguments.items[0], folder, seed, children);
+        status = search(arguments.items[0], folder, seed, children, group);
     return clade_session_end(status);
 }
 
 const clade_command clade_command_search = {
     .name = "search",
-    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N]",
+    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N] [--group N] [--time-limit TIME]",
     .summary = "breed and score merges until the budget is spent (under mpirun: rank 0 coordinates)",
     .run = run,
 };

@@ -11,8 +11,11 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/log.h"
 #include "search/command/progress.h"
 #include "search/command/stop.h"
+#include "search/leftovers.h"
+#include "search/subject_merge.h"
 
 /* In the child: be mpirun. A process group of its own keeps a terminal's Ctrl-C from mpirun, which would kill its ranks
  * without asking; and when this program is killed, mpirun is told to end. */
@@ -88,15 +91,19 @@ clade_status clade_session_launch(uint64_t workers, int argc, char **argv)
     return status;
 }
 
-clade_status clade_session_begin(bool *is_worker)
+clade_status clade_session_begin(uint64_t seconds, bool *is_worker)
 {
     int rank = 0, size = 1;
     *is_worker = false;
-    if (!clade_mpi_launched())
+    clade_stop_catch();
+    if (clade_mpi_launched())
+        CLADE_TRY(clade_mpi_start(&rank, &size));
+    if (rank == 0) {
+        if (clade_mpi_launched())
+            (void)clade_leftovers_remove(NULL);
+        clade_stop_after(seconds);
         return CLADE_OK;
-    CLADE_TRY(clade_mpi_start(&rank, &size));
-    if (rank == 0)
-        return CLADE_OK;
+    }
     *is_worker = true;
     return clade_pool_serve();
 }
@@ -108,13 +115,30 @@ clade_status clade_session_end(clade_status status)
     return status;
 }
 
+/* The window is a part of the experiment and of its result, the number of workers is not. */
+static void advise_window(size_t window, size_t workers)
+{
+    const size_t enough = clade_window_for_workers(workers);
+    if (window < enough)
+        clade_log(
+            CLADE_LOG_INFO,
+            "a window of %zu leaves some of %zu workers without work; \"window\": %zu in the experiment keeps them "
+            "busy, and is another run",
+            window, workers, enough);
+}
+
 static clade_status run_engine(const clade_experiment *experiment, const clade_family *family,
                                const clade_probes *probes, clade_pool *pool, const char *run_folder)
 {
     clade_progress_view view = clade_progress_view_new();
+    advise_window(experiment->window, clade_pool_workers(pool));
     const clade_engine_options options = {
         .run_folder = run_folder, .progress = clade_progress_show, .context = &view, .stop = clade_stop_flag()};
-    clade_status status = clade_engine_run(experiment, family, probes, pool, &options);
+    clade_subject subject = {0};
+    clade_status status = clade_subject_merge_new(experiment, family, probes, &subject);
+    if (status == CLADE_OK)
+        status = clade_engine_run(experiment, &subject, pool, &options);
+    clade_subject_free(&subject);
     clade_progress_end(&view);
     return status;
 }
@@ -124,8 +148,10 @@ static clade_status run_local(const clade_experiment *experiment, const char *ru
     clade_worker *worker = NULL;
     clade_pool *pool = NULL;
     clade_status status = clade_worker_new(experiment, &worker);
-    if (status == CLADE_OK)
-        status = clade_pool_open_local(worker, &pool);
+    if (status == CLADE_OK) {
+        const clade_evaluator evaluator = clade_worker_evaluator(worker);
+        status = clade_pool_open_local(&evaluator, &pool);
+    }
     if (status == CLADE_OK)
         status = run_engine(experiment, clade_worker_family(worker), clade_worker_probes(worker), pool, run_folder);
     clade_pool_close(pool);
@@ -133,7 +159,7 @@ static clade_status run_local(const clade_experiment *experiment, const char *ru
     return status;
 }
 
-static clade_status run_mpi(const clade_experiment *experiment, const char *run_folder)
+static clade_status run_mpi(const clade_experiment *experiment, const char *run_folder, uint64_t group)
 {
     clade_family *family = NULL;
     clade_probes *probes = NULL;
@@ -142,7 +168,7 @@ static clade_status run_mpi(const clade_experiment *experiment, const char *run_
     clade_experiment_print(experiment, false, &json);
     clade_status status = clade_text_status(&json);
     if (status == CLADE_OK)
-        status = clade_pool_open_mpi(clade_text_get(&json), &pool);
+        status = clade_pool_open_mpi(clade_text_get(&json), (size_t)group, &pool);
     if (status == CLADE_OK)
         status = clade_family_open(experiment->base, (const char *const *)experiment->parent_paths,
                                    experiment->n_parents, &family);
@@ -157,9 +183,8 @@ static clade_status run_mpi(const clade_experiment *experiment, const char *run_
     return status;
 }
 
-clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder)
+clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder, uint64_t group)
 {
-    clade_stop_catch();
-    return clade_mpi_launched() && clade_mpi_size() > 1 ? run_mpi(experiment, run_folder)
+    return clade_mpi_launched() && clade_mpi_size() > 1 ? run_mpi(experiment, run_folder, group)
                                                         : run_local(experiment, run_folder);
 }

@@ -9,10 +9,13 @@
  * ranks' death. */
 clade_status clade_session_launch(uint64_t workers, int argc, char **argv) CLADE_CHECK_RESULT;
 
-/* Start MPI when launched under it. *IS_WORKER: this rank served and is done, with the returned status. */
-clade_status clade_session_begin(bool *is_worker) CLADE_CHECK_RESULT;
-/* Run the experiment of RUN_FOLDER to the end of its budget (coordinator or single process). */
-clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder) CLADE_CHECK_RESULT;
+/* Start MPI when launched under it. *IS_WORKER: this rank served and is done, with the returned status. The others from
+ * now on stop on a signal (stop.h), and after SECONDS (0: never) as on one. */
+clade_status clade_session_begin(uint64_t seconds, bool *is_worker) CLADE_CHECK_RESULT;
+/* Run the experiment of RUN_FOLDER to the end of its budget (coordinator or single process). GROUP ranks (1 or
+ * more) score one child together; a single process has none to share it with. */
+clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder,
+                               uint64_t group) CLADE_CHECK_RESULT;
 /* Leave MPI; returns STATUS. */
 clade_status clade_session_end(clade_status status);
 

@@ -87,6 +87,18 @@ static void put_series(clade_json_writer *writer, const run_status *status)
     clade_json_end_object(writer);
 }
 
+/* Where minimising entropy begins to hurt. */
+static void put_guard(clade_json_writer *writer, const clade_front *front)
+{
+    if (!front->entropy_hurts) {
+        clade_json_put_null(writer, "guard");
+        return;
+    }
+    clade_json_begin_object(writer, "guard");
+    clade_guard_members(&front->hurt, writer);
+    clade_json_end_object(writer);
+}
+
 static void print_json(const run_status *status, clade_text *text)
 {
     clade_json_writer writer = clade_json_writer_to(text, true);
@@ -118,6 +130,7 @@ static void print_json(const run_status *status, clade_text *text)
     else
         clade_json_put_null(&writer, "best");
     put_series(&writer, status);
+    put_guard(&writer, &status->front);
     clade_json_end_object(&writer);
     clade_text_append(text, "\n");
 }
@@ -150,6 +163,10 @@ static void print_people(const run_status *status, clade_text *text)
                           (unsigned long long)status->last.child);
     if (status->ended[0])
         clade_text_append(text, "\nended     by its budget: %s", status->ended);
+    if (status->front.entropy_hurts) {
+        clade_text_append(text, "\nguard     ");
+        clade_guard_write(&status->front.hurt, text);
+    }
     clade_text_append(text, "\nrun_hash  %s\n", status->front.run_hash);
 }
 

@@ -2,40 +2,70 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-#include "clade/status.h"
+enum { GRACE_MICROSECONDS = 800000, MOST_HOURS = 100000 };
 
-/* Set by the handler, polled by whoever works: the one global a signal forces on us. */
+/* Set by the handlers, polled by whoever works: the globals that signals force on us. */
 static volatile int stop_requested;
+static volatile sig_atomic_t stops_soon; /* a stop has a time limit, too */
+
+/* Only what may be called in a handler. */
+static void leave(clade_status status, const char *message)
+{
+    ssize_t ignored = write(STDERR_FILENO, message, strlen(message));
+    (void)ignored;
+    _exit((int)status);
+}
+
+static void alarm_in(time_t seconds, suseconds_t microseconds)
+{
+    const struct itimerval timer = {.it_value = {.tv_sec = seconds, .tv_usec = microseconds}};
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
 
 static void request_stop(int signal_number)
 {
-    (void)signal_number;
+    if (stop_requested && signal_number == SIGINT)
+        leave(CLADE_EINTERRUPTED, "clade: stopped at once; what was done is kept\n");
+    if (!stop_requested && stops_soon)
+        alarm_in(0, GRACE_MICROSECONDS);
     stop_requested = 1;
+}
+
+/* The time limit; or, after a stop, the end of the patience with it. */
+static void time_is_up(int signal_number)
+{
+    if (stop_requested)
+        leave(CLADE_EINTERRUPTED, "clade: stopped in the middle of its work; all results are kept, to go on: clade "
+                                  "resume\n");
+    request_stop(signal_number);
 }
 
 /* Mapped files cannot be read any more. Where one is likely to be shortened it is populated first, with a message that
  * names it (clade_checkpoint_populate); this is for the rest. */
 static void leave_lost_file(int signal_number)
 {
-    static const char message[] = "clade: a file that is being read was shortened, or its disk fails\n";
     (void)signal_number;
-    ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
-    (void)ignored;
-    _exit(CLADE_EIO);
+    leave(CLADE_EIO, "clade: a file that is being read was shortened, or its disk fails\n");
+}
+
+static void catch_signal(int signal_number, void (*handler)(int signal_number))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(signal_number, &action, NULL);
 }
 
 void clade_stop_catch(void)
 {
-    struct sigaction lost = {.sa_handler = leave_lost_file};
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
-    sigemptyset(&lost.sa_mask);
-    sigaction(SIGBUS, &lost, NULL);
+    catch_signal(SIGINT, request_stop);
+    catch_signal(SIGTERM, request_stop);
+    catch_signal(SIGUSR1, request_stop);
+    catch_signal(SIGBUS, leave_lost_file);
 }
 
 bool clade_stop_requested(void)
@@ -46,4 +76,34 @@ bool clade_stop_requested(void)
 const volatile int *clade_stop_flag(void)
 {
     return &stop_requested;
+}
+
+clade_status clade_stop_parse(const char *command, const char *option, const char *text, uint64_t *seconds)
+{
+    unsigned hours = 0, minutes = 0, rest = 0;
+    int used = 0;
+    *seconds = 0;
+    if (text == NULL)
+        return CLADE_OK;
+    const bool digits = text[0] >= '0' && text[0] <= '9' && strspn(text, "0123456789:") == strlen(text);
+    if (digits && sscanf(text, "%6u:%2u:%2u%n", &hours, &minutes, &rest, &used) == 3 && text[used] == '\0' &&
+        hours <= MOST_HOURS && minutes < 60 && rest < 60)
+        *seconds = ((uint64_t)hours * 60 + minutes) * 60 + rest;
+    else if (digits && sscanf(text, "%9u%n", &rest, &used) == 1 && text[used] == '\0')
+        *seconds = rest;
+    if (*seconds == 0)
+        return clade_fail(CLADE_EUSAGE,
+                          "clade %s: %s: found \"%s\", expected seconds or HH:MM:SS, more than none of them", command,
+                          option, text);
+    return CLADE_OK;
+}
+
+void clade_stop_after(uint64_t seconds)
+{
+    stops_soon = 1;
+    catch_signal(SIGALRM, time_is_up);
+    if (stop_requested) /* it came before */
+        alarm_in(0, GRACE_MICROSECONDS);
+    else if (seconds > 0)
+        alarm_in((time_t)seconds, 0);
 }

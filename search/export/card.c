@@ -183,6 +183,11 @@ static void append_search(clade_text *text, const clade_front *front, const clad
                       "- recipe hash `%s`\n- run hash `%s`\n",
                       (unsigned long long)member->child, member->operator_name, front->n_members, experiment->best,
                       member->recipe_hash, front->run_hash);
+    if (!front->entropy_hurts)
+        return;
+    clade_text_append(text, "- in this search, ");
+    clade_guard_write(&front->hurt, text);
+    clade_text_append(text, "\n");
 }
 
 static clade_status append_card(const clade_recipe *recipe, const clade_front *front, size_t index,

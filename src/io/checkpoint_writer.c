@@ -230,7 +230,7 @@ static clade_status name_weights(const clade_checkpoint_writer *writer, const ch
         CLADE_TRY(write_index(writer));
     for (size_t s = 0; s < writer->shards.n_shards; s++)
         CLADE_TRY(name_shard(writer, s));
-    return clade_io_sync_parent(journal);
+    return clade_sync_parent(journal);
 }
 
 clade_status clade_io_checkpoint_complete(clade_checkpoint_writer *writer)
@@ -246,7 +246,7 @@ clade_status clade_io_checkpoint_complete(clade_checkpoint_writer *writer)
         status = clade_io_put_in_place(writer->folder, writer->out);
     if (status == CLADE_OK) {
         unlink(after);
-        status = clade_io_sync_parent(writer->out);
+        status = clade_sync_parent(writer->out);
     }
     clade_free(before);
     clade_free(after);

@@ -36,8 +36,11 @@ clade_status clade_make_folders(const char *path)
     for (char *p = partial + 1; status == CLADE_OK && *p; p++)
         if (*p == '/' && p[-1] != '/') {
             *p = '\0';
-            if (!clade_path_is_folder(partial)) /* the ones above may be readable only */
+            if (!clade_path_is_folder(partial)) { /* the ones above may be readable only */
                 status = make_one(partial);
+                if (status == CLADE_OK)
+                    status = clade_sync_parent(partial);
+            }
             *p = '/';
         }
     if (status == CLADE_OK)
@@ -64,9 +67,22 @@ static clade_status replace_in_two_steps(const char *staged, const char *target)
         if (rename(aside, target) != 0)
             status = clade_fail_prefix(status, "the old folder is now %s", aside);
     } else {
-        status = clade_remove_folder(aside);
+        status = clade_sync_parent(target);
+        if (status == CLADE_OK)
+            status = clade_remove_folder(aside);
     }
     clade_free(aside);
+    return status;
+}
+
+/* The two have changed places. The old one may only go when that survives a power cut: its files are names in another
+ * folder, and could be gone before the exchange is there. */
+static clade_status finish_exchange(const char *staged, const char *target)
+{
+    clade_status status = clade_sync_parent(target);
+    if (status == CLADE_OK)
+        return clade_remove_folder(staged);
+    (void)renameat2(AT_FDCWD, staged, AT_FDCWD, target, RENAME_EXCHANGE);
     return status;
 }
 
@@ -91,12 +107,12 @@ clade_status clade_replace_folder(const char *staged, const char *target)
     if (!replaces)
         status = rename(staged, target) == 0 ? CLADE_OK : clade_fail_errno(target, action);
     else if (renameat2(AT_FDCWD, staged, AT_FDCWD, target, RENAME_EXCHANGE) == 0)
-        status = clade_remove_folder(staged); /* that name now has the old one */
+        return finish_exchange(staged, target);
     else if (errno == EINVAL || errno == ENOSYS)
         status = replace_in_two_steps(staged, target);
     else
         status = clade_fail_errno(target, action);
-    return status == CLADE_OK ? clade_io_sync_parent(target) : status;
+    return status == CLADE_OK ? clade_sync_parent(target) : status;
 }
 
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)

@@ -68,7 +68,7 @@ clade_status clade_io_make_temporary(const char *path, int (*create)(const char 
     return status;
 }
 
-clade_status clade_io_sync_parent(const char *path)
+clade_status clade_sync_parent(const char *path)
 {
     char *folder = clade_path_beside(path, ".");
     if (!folder)
@@ -211,7 +211,7 @@ clade_status clade_output_commit(clade_output *output)
         clade_output_abandon(output);
         return status;
     }
-    status = clade_io_sync_parent(output->path);
+    status = clade_sync_parent(output->path);
     output_free(output);
     return status;
 }

@@ -15,7 +15,4 @@ clade_status clade_io_make_temporary(const char *path, int (*create)(const char 
  * the disk: write, fsync, rename, mkdir. */
 bool clade_io_must_fail(void);
 
-/* fsync the folder that holds PATH, so that a rename in it survives a power cut. */
-clade_status clade_io_sync_parent(const char *path) CLADE_CHECK_RESULT;
-
 #endif

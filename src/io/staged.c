@@ -60,7 +60,7 @@ static clade_status write_staged(const char *out, clade_io_fill fill, void *cont
     if (status == CLADE_OK)
         status = clade_io_put_in_place(staged, out);
     if (status == CLADE_OK)
-        status = clade_io_sync_parent(out);
+        status = clade_sync_parent(out);
     if (status != CLADE_OK && clade_path_exists(staged) && clade_remove_folder(staged) != CLADE_OK)
         status = clade_fail_prefix(status, "%s: not written, and what there is of it not removed", out);
     clade_free(staged);

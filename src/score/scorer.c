@@ -147,14 +147,6 @@ size_t clade_scorer_memory(const clade_scorer *scorer)
     return scorer->memory;
 }
 
-size_t clade_scorer_bits(const clade_scorer *scorer)
-{
-    size_t bits = 0;
-    for (size_t k = 0; k < scorer->n_parts; k++)
-        bits += scorer->parts[k].kind != PART_UNLABELLED ? scorer->parts[k].count : 0;
-    return bits;
-}
-
 /* ---- metrics ---- */
 
 /* The items of a part that were seen, close together: the part's own where all were. */
@@ -225,72 +217,6 @@ static clade_status score_part(clade_scorer *scorer, const part *p, clade_task_s
     return CLADE_OK;
 }
 
-/* Mean of COUNT numbers of which NAN ones do not count; NAN when none counts. */
-typedef struct mean {
-    double sum;
-    size_t count;
-} mean;
-
-static void add(mean *m, double x)
-{
-    if (!isnan(x)) {
-        m->sum += x;
-        m->count++;
-    }
-}
-
-static double value(mean m)
-{
-    return m.count > 0 ? m.sum / (double)m.count : NAN;
-}
-
-static void score_robustness(clade_task_score *task, size_t n_corruptions)
-{
-    mean robustness = {0};
-    for (size_t k = 0; k < n_corruptions; k++)
-        add(&robustness, task->corrupted[k].accuracy);
-    task->robustness = value(robustness);
-}
-
-static void score_means(clade_score *score)
-{
-    mean accuracy = {0}, confusion = {0}, nll = {0}, ece = {0}, brier = {0}, loss = {0}, robustness = {0},
-         entropy = {0}, confidence = {0}, variance = {0}, covariance = {0};
-    mean corrupted[CLADE_MAX_CORRUPTIONS] = {{0}};
-    score->worst_task = NAN;
-    for (size_t t = 0; t < score->n_tasks; t++) {
-        const clade_task_score *task = &score->tasks[t];
-        score->clean.items += task->clean.items;
-        add(&accuracy, task->clean.accuracy);
-        add(&confusion, task->clean.entropy);
-        add(&nll, task->clean.nll);
-        add(&ece, task->clean.ece);
-        add(&brier, task->clean.brier);
-        add(&loss, task->clean.loss);
-        add(&confidence, task->clean.confidence);
-        add(&variance, task->clean.confidence_variance);
-        add(&covariance, task->clean.confidence_covariance);
-        add(&robustness, task->robustness);
-        add(&entropy, task->entropy);
-        for (size_t k = 0; k < CLADE_MAX_CORRUPTIONS; k++)
-            add(&corrupted[k], task->corrupted[k].accuracy);
-        score->worst_task = fmin(score->worst_task, task->clean.accuracy); /* the other one when one is NAN */
-    }
-    score->clean.accuracy = value(accuracy);
-    score->clean.entropy = value(confusion);
-    score->clean.nll = value(nll);
-    score->clean.ece = value(ece);
-    score->clean.brier = value(brier);
-    score->clean.loss = value(loss);
-    score->clean.confidence = value(confidence);
-    score->clean.confidence_variance = value(variance);
-    score->clean.confidence_covariance = value(covariance);
-    score->robustness = value(robustness);
-    score->entropy = value(entropy);
-    for (size_t k = 0; k < CLADE_MAX_CORRUPTIONS; k++)
-        score->corrupted_accuracy[k] = value(corrupted[k]);
-}
-
 /* The tasks of an empty score, with room for the correctness bits of SCORER's parts; for those of the items seen, too,
  * when that is only a PART of them. */
 static clade_status make_room(const clade_scorer *scorer, bool whole, clade_score *score)
@@ -333,9 +259,7 @@ static clade_status measure(clade_scorer *scorer, bool whole, clade_score *score
     }
     for (size_t i = 0; i < scorer->images; i++)
         score->images += scorer->seen[i];
-    for (size_t t = 0; t < score->n_tasks; t++)
-        score_robustness(&score->tasks[t], scorer->plan.n_corruptions);
-    score_means(score);
+    clade_score_means(score);
     return CLADE_OK;
 }
 

@@ -29,7 +29,7 @@ struct clade_scorer {
     clade_preprocess preprocess;
     size_t channels, height, width, image; /* of every image; image = C * H * W */
     size_t embed;                          /* P, the width of embeddings and heads */
-    part *parts;                           /* (n_parts), owned */
+    part *parts;                           /* (n_parts), owned; those of tasks that plan.tasks leaves out are empty */
     size_t n_parts, images, memory;
     clade_forward *forward; /* owned */
     float *pixels;          /* (batch, C, H, W), owned */
@@ -47,6 +47,11 @@ struct clade_scorer {
 
 /* Lay out and fill the parts of SCORER, whose probes, plan and sizes are set: counts, memory, loading, corrupting. */
 clade_status clade_scorer_load(clade_scorer *scorer) CLADE_CHECK_RESULT;
+
+/* ---- score.c ---- */
+
+/* From what the tasks of SCORE have, their robustness and the means over tasks; these are zeros before. */
+void clade_score_means(clade_score *score);
 
 /* ---- scorer_pass.c ---- */
 

@@ -16,9 +16,8 @@ static size_t at_most(size_t limit, clade_range range)
     return limit == 0 || limit > all ? all : limit;
 }
 
-static counts counts_of(const clade_scorer *scorer, const clade_task *task)
+static counts counts_of(const clade_score_plan *plan, const clade_task *task)
 {
-    const clade_score_plan *plan = &scorer->plan;
     counts n = {0};
     if (plan->labelled_split != CLADE_UNLABELLED) {
         n.clean = at_most(plan->labelled, task->splits[plan->labelled_split]);
@@ -27,6 +26,102 @@ static counts counts_of(const clade_scorer *scorer, const clade_task *task)
     n.unlabelled = plan->with_unlabelled ? at_most(plan->unlabelled, task->splits[CLADE_UNLABELLED]) : 0;
     return n;
 }
+
+/* Corrupted images of a task. */
+static size_t all_corrupted(const clade_score_plan *plan, counts n)
+{
+    return n.corrupted * (plan->rotate ? 1 : plan->n_corruptions);
+}
+
+/* ---- which tasks ---- */
+
+static size_t images_of(const clade_score_plan *plan, const clade_task *task)
+{
+    const counts n = counts_of(plan, task);
+    return n.clean + n.unlabelled + all_corrupted(plan, n);
+}
+
+/* The tasks from FIRST on that make a share of at most LIMIT images (or of one task with items), and leave one such task
+ * for each of SHARES_LEFT others, when there are so many. */
+static size_t tasks_within(const clade_probes *probes, const clade_score_plan *plan, size_t first, size_t limit,
+                           size_t shares_left)
+{
+    size_t with_items = 0, images = 0, t = first;
+    for (size_t k = first; k < probes->n_tasks; k++)
+        with_items += images_of(plan, &probes->tasks[k]) > 0;
+    for (; t < probes->n_tasks; t++) {
+        const size_t more = images_of(plan, &probes->tasks[t]);
+        if (images > 0 && more > 0 && (images + more > limit || with_items <= shares_left))
+            break;
+        images += more;
+        with_items -= more > 0;
+    }
+    return t - first;
+}
+
+static bool enough(const clade_probes *probes, const clade_score_plan *plan, size_t limit, size_t n_shares)
+{
+    size_t first = 0;
+    for (size_t k = 0; k < n_shares; k++)
+        first += tasks_within(probes, plan, first, limit, 0);
+    return first == probes->n_tasks;
+}
+
+clade_task_range clade_score_share(const clade_probes *probes, const clade_score_plan *plan, size_t share,
+                                   size_t n_shares)
+{
+    size_t least = 0, most = 0;
+    clade_task_range range = {0};
+    for (size_t t = 0; t < probes->n_tasks; t++) {
+        const size_t images = images_of(plan, &probes->tasks[t]);
+        least = images > least ? images : least;
+        most += images;
+    }
+    while (least < most) { /* the smallest limit of a share that is enough */
+        const size_t middle = least + (most - least) / 2;
+        if (enough(probes, plan, middle, n_shares))
+            most = middle;
+        else
+            least = middle + 1;
+    }
+    for (size_t k = 0; k <= share; k++) {
+        range.first += range.count;
+        range.count = tasks_within(probes, plan, range.first, least, n_shares - 1 - k);
+    }
+    return range;
+}
+
+/* What plan->tasks says. */
+static bool has_task(const clade_scorer *scorer, size_t task)
+{
+    const clade_task_range range = scorer->plan.tasks;
+    return range.count == 0 || (task >= range.first && task - range.first < range.count);
+}
+
+size_t clade_scorer_labelled(const clade_scorer *scorer, size_t task)
+{
+    const counts n = counts_of(&scorer->plan, &scorer->probes->tasks[task]);
+    return n.clean > n.corrupted ? n.clean : n.corrupted;
+}
+
+size_t clade_scorer_bits(const clade_scorer *scorer)
+{
+    size_t bits = 0;
+    for (size_t t = 0; t < scorer->probes->n_tasks; t++) {
+        const counts n = counts_of(&scorer->plan, &scorer->probes->tasks[t]);
+        bits += n.clean + all_corrupted(&scorer->plan, n);
+    }
+    return bits;
+}
+
+clade_bit_layout clade_scorer_layout(const clade_scorer *scorer, size_t task)
+{
+    const counts n = counts_of(&scorer->plan, &scorer->probes->tasks[task]);
+    return (clade_bit_layout){
+        .clean = n.clean, .corrupted = n.corrupted, .copies = scorer->plan.rotate ? 1 : scorer->plan.n_corruptions};
+}
+
+/* ---- layout ---- */
 
 /* The next part of SCORER: COUNT items from FIRST on. */
 static part *add_part(clade_scorer *scorer, size_t task, part_kind kind, size_t count, uint64_t first)
@@ -63,11 +158,13 @@ static clade_status check_memory(clade_scorer *scorer)
     const double image = (double)scorer->image, embed = (double)(scorer->embed * sizeof(float));
     double bytes = 0.0;
     for (size_t t = 0; t < scorer->probes->n_tasks; t++) {
-        const counts n = counts_of(scorer, &scorer->probes->tasks[t]);
+        const counts n = counts_of(plan, &scorer->probes->tasks[t]);
         size_t value = 1;
+        if (!has_task(scorer, t))
+            continue;
         CLADE_TRY(clade_items_value_bytes(&scorer->probes->tasks[t], &value));
         const double loaded = (double)(n.clean > n.corrupted ? n.clean : n.corrupted) + (double)n.unlabelled;
-        const double corrupted = (double)n.corrupted * (plan->rotate ? 1.0 : (double)plan->n_corruptions);
+        const double corrupted = (double)all_corrupted(plan, n);
         const double forwarded = (double)n.clean + (double)n.unlabelled + corrupted;
         bytes += loaded * (image * (double)value + 1.0) + corrupted * (image + 1.0) + forwarded * embed;
     }
@@ -139,7 +236,7 @@ static void hand_over(clade_items *items, part *p)
 static clade_status fill_task(const clade_scorer *scorer, part *parts, size_t n_parts, float *scratch)
 {
     const clade_task *task = &scorer->probes->tasks[parts->task];
-    const counts n = counts_of(scorer, task);
+    const counts n = counts_of(&scorer->plan, task);
     const clade_range unlabelled = {parts[n_parts - 1].first, parts[n_parts - 1].first + n.unlabelled};
     const clade_range labelled = {parts->first, parts->first + (n.clean > n.corrupted ? n.clean : n.corrupted)};
     clade_items items;
@@ -167,12 +264,13 @@ clade_status clade_scorer_load(clade_scorer *scorer)
     if (!scorer->parts || !scratch)
         status = clade_fail_memory(n_tasks * per_task * sizeof *scorer->parts, "the parts of a score");
     for (size_t t = 0; t < n_tasks && status == CLADE_OK; t++)
-        lay_out_task(scorer, t, counts_of(scorer, &scorer->probes->tasks[t]));
+        lay_out_task(scorer, t, has_task(scorer, t) ? counts_of(plan, &scorer->probes->tasks[t]) : (counts){0});
     if (status == CLADE_OK && scorer->images == 0)
         status = clade_fail(CLADE_ECONFIG, "%s: no items to score, expected some in the split \"%s\"",
                             scorer->probes->path, clade_split_name(plan->labelled_split));
     for (size_t t = 0; t < n_tasks && status == CLADE_OK; t++)
-        status = fill_task(scorer, scorer->parts + t * per_task, per_task, scratch);
+        if (has_task(scorer, t))
+            status = fill_task(scorer, scorer->parts + t * per_task, per_task, scratch);
     clade_free(scratch);
     return status;
 }

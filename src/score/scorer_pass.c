@@ -43,12 +43,6 @@ static size_t corrupted_items(const clade_scorer *scorer, size_t task)
     return count;
 }
 
-size_t clade_scorer_labelled(const clade_scorer *scorer, size_t task)
-{
-    const size_t clean = scorer->parts[task * parts_of_task(scorer)].count, corrupted = corrupted_items(scorer, task);
-    return clean > corrupted ? clean : corrupted;
-}
-
 /* Number the clean items of a task in its order, and its corrupted ones; APART from the other end of the order. */
 static void rank_task(clade_scorer *scorer, size_t task, const size_t *order, bool apart)
 {
@@ -101,8 +95,21 @@ static clade_status name_image(const clade_scorer *scorer, size_t image, clade_s
     const part *p = scorer->parts;
     while (image - p->stream >= p->count)
         p++;
-    return clade_fail_prefix(status, "task \"%s\", batch from item %" PRIu64 " on", scorer->probes->tasks[p->task].name,
+    return clade_fail_prefix(status, "task \"%s\", item %" PRIu64, scorer->probes->tasks[p->task].name,
                              p->first + (image - p->stream) * p->step);
+}
+
+/* Why the N images of the queue fail with STATUS: the first of them that fails alone is named, whatever shared its
+ * batch, since the reason must not depend on which tasks are scored here. */
+static clade_status name_failure(clade_scorer *scorer, const clade_provider *provider, size_t n, clade_status status)
+{
+    for (size_t i = 0; i < n; i++) {
+        const clade_status alone = clade_forward_run(scorer->forward, provider, scorer->pixels + i * scorer->image, 1,
+                                                     scorer->queue_embeds, NULL);
+        if (alone != CLADE_OK)
+            return name_image(scorer, scorer->queue[i], alone);
+    }
+    return status;
 }
 
 /* Forward the N images in the queue. */
@@ -112,7 +119,7 @@ static clade_status forward_queue(clade_scorer *scorer, const clade_provider *pr
     const clade_status status =
         clade_forward_run(scorer->forward, provider, scorer->pixels, n, scorer->queue_embeds, NULL);
     if (status != CLADE_OK)
-        return name_image(scorer, scorer->queue[0], status);
+        return name_failure(scorer, provider, n, status);
     for (size_t i = 0; i < n; i++) {
         const size_t image = scorer->queue[i];
         memcpy(scorer->embeds + image * scorer->embed, scorer->queue_embeds + i * scorer->embed, row);

@@ -1,58 +1,204 @@
 #!/usr/bin/env bash
-# SIGKILL at any moment, of a single process and of a whole job: resumed until done it is the run that was never killed, and no child
-# was evaluated twice. Waits are keyed by a counter, not by the clock, so that the moments differ from round to round.
-. "$CLADE_SOURCE/tests/small_search.sh"
-command -v sqlite3 > /dev/null && sql=1 || sql=
+# SIGKILL at any moment: of a single process, and of the coordinator, a worker, mpirun or everything of a job. Resumed
+# and killed again until a run gets through, it is the run that was never killed: the same hash, the same ledger but for
+# times and ranks, the same front.csv and best/. What was written once stays as it was written, so nothing is scored
+# twice. No process and no file of ours outlives a kill, but for what the next start cleans up.
+#
+#   kill.sh                    a share of seconds, as the test suite runs it
+#   kill.sh --thorough KILLS   as many kills as asked for, with other moments each time
+#   CLADE_KILL_SEED=N          the moments of another run (1)
+. "${CLADE_SOURCE:?}/tests/small_search.sh" || exit 1
+command -v sqlite3 > /dev/null || { echo "skipped: sqlite3 is not here"; exit 77; }
+kills_wanted=0
+[ "${1:-}" != --thorough ] || kills_wanted=${2:?how many kills}
+RANDOM=${CLADE_KILL_SEED:-1}
+kills=0
 
-# never_killed NAME: the run of $work/experiment.json, in one go; $expected is its hash.
-never_killed() {
-    whole=$work/$1
-    "$CLADE" search "$work/experiment.json" --run "$whole" 2> "$work/log" || fail "$(cat "$work/log")"
-    expected=$(hash_of "$whole")
-    [ ${#expected} -eq 64 ] || fail "no run hash"
+# A sanitized program is slow to start, so it is killed less often. Open MPI's own leaks would end its job; everything
+# else that the sanitizers find still does.
+share=100
+[ -z "${CLADE_LINK:-}" ] || share=20
+[ $share -eq 100 ] || export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
+# ---- what a run is ----
+
+# All of a ledger that does not depend on when and where it was computed.
+contents() {
+    sqlite3 "$1/run.db" "SELECT * FROM children ORDER BY child; SELECT * FROM batches ORDER BY child;
+        SELECT child, split, status, reason, score, images, same_as FROM evaluations ORDER BY child, split;
+        SELECT name, split, status, reason, score, images FROM reference_scores ORDER BY name, split;
+        SELECT * FROM commits ORDER BY child; SELECT child, images, hypervolume, front FROM series ORDER BY child;
+        SELECT * FROM experiment; SELECT * FROM parents ORDER BY name; SELECT * FROM meta ORDER BY key;"
 }
 
-# rounds NAME LAUNCH...: search, then resume, each killed after a while, until one gets through.
+# Every result of a ledger with the moment it was written, from a copy: to look into the file itself would mend it.
+results() {
+    rm -rf "$work/look"
+    mkdir "$work/look"
+    cp "$1"/run.db* "$work/look/"
+    sqlite3 "$work/look/run.db" "PRAGMA quick_check; SELECT child, split, session, at, rank FROM evaluations;
+        SELECT name, split, session, at, rank FROM reference_scores; SELECT * FROM commits;" | sort
+}
+
+# ---- a kill ----
+
+# Some time between 0 and $1 ms.
+moment() {
+    local milliseconds=$((RANDOM * $1 / 32768)) seconds
+    printf -v seconds '%d.%03d' $((milliseconds / 1000)) $((milliseconds % 1000))
+    sleep $seconds
+}
+
+processes() { pgrep -f -- "$run( |\$)" || true; }
+
+# process_of RANK: of the run's job; nothing while it is not there yet.
+process_of() {
+    local pid
+    for pid in $(processes); do
+        ! tr '\0' '\n' 2> /dev/null < "/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" || echo "$pid"
+    done
+}
+
+# Nothing that belongs to the run is alive, twenty seconds from now at most.
+all_gone() {
+    local waited=0
+    while [ -n "$(processes)" ]; do
+        waited=$((waited + 1))
+        [ $waited -lt 400 ] || fail "$name: $1: still alive: $(ps -o pid,ppid,stat,args -p $(processes))"
+        sleep 0.05
+    done
+}
+
+# shoot WHAT: at everything, mpirun, the coordinator, or a worker, whose job may live on without it for another moment.
+shoot() {
+    local victim=
+    case $1 in
+    mpirun) victim=$launcher ;;
+    coordinator) victim=$(process_of 0) ;;
+    worker) victim=$(process_of 2) ;;
+    esac
+    if [ -n "$victim" ]; then
+        kill -KILL $victim 2> /dev/null || true
+        [ "$1" != worker ] || moment 200
+    fi
+    if [ -z "$victim" ] || [ "$1" = worker ]; then
+        kill -KILL $(processes) $launcher 2> /dev/null || true
+    fi
+}
+
+# ---- a run ----
+
+# took COMMAND...: how long it takes, in $ms, and what of a core, in $cpu_ms.
+took() {
+    local TIMEFORMAT='%3R %3U %3S' times
+    { times=$({ time "$@" > /dev/null 2> "$work/log"; } 2>&1); } || fail "$*: $(cat "$work/log")"
+    ms=$(awk '{ print int(1000 * $1) }' <<< "$times")
+    cpu_ms=$(awk '{ print int(1000 * ($2 + $3)) }' <<< "$times")
+}
+
+# whole NAME: the run of $work/experiment.json in one go, which all others are held against.
+whole() {
+    whole=$work/$1
+    took "$CLADE" search "$work/experiment.json" --run "$whole"
+    work_ms=$cpu_ms
+    [ "$(hash_of "$whole" | wc -c)" -eq 65 ] || fail "no run hash"
+    contents "$whole" > "$work/whole.contents"
+}
+
+same_as_whole() {
+    [ "$(hash_of "$run")" = "$(hash_of "$whole")" ] || fail "$name: another run hash after $round kills"
+    contents "$run" > "$work/run.contents"
+    cmp "$work/whole.contents" "$work/run.contents" || fail "$name: another ledger after $round kills"
+    cmp "$whole/front.csv" "$run/front.csv" || fail "$name: another front.csv"
+    diff -r "$whole/best" "$run/best" || fail "$name: another best/"
+    [ "$(cd "$run" && echo *)" = "best experiment.json front.csv log.txt run.db run.db.lock" ] ||
+        fail "$name: left behind: $(cd "$run" && echo *)"
+}
+
+# What Open MPI keeps in shared memory is there after its mpirun was killed, until a search a minute later.
+next_start_cleans() {
+    find "$work" -maxdepth 1 -name '*_segment.*' -exec touch -d '2 minutes ago' {} +
+    mpirun -n 2 "$CLADE" resume "$whole" 2> "$work/log" || fail "$(cat "$work/log")"
+    grep -q "MB of shared memory.*left behind" "$work/log" || fail "left-over shared memory: $(cat "$work/log")"
+    [ -z "$(find "$work" -maxdepth 1 -name '*_segment.*')" ] || fail "shared memory is left: $(ls "$work")"
+}
+
+# start LAUNCH...: a search, or a resume where there is a run already; $launcher is its process.
+start() {
+    if [ -d "$run" ]; then
+        "$@" "$CLADE" resume "$run" > /dev/null 2> "$work/log" &
+    else
+        "$@" "$CLADE" search "$work/experiment.json" --run "$run" > /dev/null 2> "$work/log" &
+    fi
+    launcher=$!
+}
+
+# What was written stays: every result of before is there after the kill, with the same moment, session and rank.
+nothing_rewritten() {
+    [ -f "$run/run.db" ] || return 0
+    results "$run" > "$work/results.now"
+    grep -qx ok "$work/results.now" || fail "$name: $1: the ledger is damaged: $(cat "$work/results.now")"
+    [ -z "$(comm -23 "$work/results" "$work/results.now")" ] ||
+        fail "$name: $1: gone or rewritten: $(comm -23 "$work/results" "$work/results.now" | head -3)"
+    mv "$work/results.now" "$work/results"
+}
+
+# rounds NAME KILLS "TARGETS" LAUNCH...: killed at moments that make it about KILLS kills, and more of them where the
+# machine is busy; then less and less soon, until it gets through. With a start of s ms and w ms of work to be done between
+# two kills, moments up to s + x leave x^2 / 2 (s + x) = w on average.
 rounds() {
-    local name=$1 run=$work/$1 round=0 pid code
-    shift
-    while [ $round -lt 60 ]; do
-        if [ -d "$run" ]; then
-            setsid "$@" "$CLADE" resume "$run" > /dev/null 2> "$work/log" &
-        else
-            setsid "$@" "$CLADE" search "$work/experiment.json" --run "$run" > /dev/null 2> "$work/log" &
-        fi
-        pid=$!
-        # 0.3 s to 3 s; later rounds are longer, so that the test ends
-        sleep "$(awk -v r=$round 'BEGIN { printf "%.2f", 0.3 + (r * 37 % 90) / 100 + r / 10 }')"
-        if ! kill -KILL -- -$pid 2> /dev/null; then
+    local aim=$(($2 * share / 100)) targets=($3) code target longest start_ms
+    name=$1 run=$work/run-$1
+    shift 3
+    took "$@" "$CLADE" resume "$whole"
+    start_ms=$ms
+    took "$@" "$CLADE" resume "$whole"
+    [ $ms -gt $start_ms ] || start_ms=$ms
+    [ "$1" = env ] || start_ms=$((start_ms * 6 / 10)) # the rest is mpirun's end
+    longest=$(awk -v s=$start_ms -v w=$((work_ms / aim)) 'BEGIN { print int(s + w + sqrt(w * w + 2 * w * s)) }')
+    : > "$work/results"
+    for ((round = 0; ; round++)); do
+        [ $round -lt 400 ] || fail "$name: not done after $round kills: $(cat "$work/log")"
+        target=${targets[$((RANDOM % ${#targets[@]}))]}
+        start "$@"
+        [ $round -lt $aim ] || longest=$((longest + longest / 10 + 1))
+        moment $longest
+        if ! kill -0 $launcher 2> /dev/null; then
             code=0
-            wait $pid || code=$?
+            wait $launcher || code=$?
             [ $code -eq 0 ] && break
             fail "$name: exit code $code: $(cat "$work/log")"
         fi
-        wait $pid 2> /dev/null || true
-        round=$((round + 1))
+        shoot "$target"
+        { wait $launcher || true; } 2> /dev/null
+        all_gone "$target"
+        nothing_rewritten "$target"
     done
-    [ $round -lt 60 ] || fail "$name: not done after $round rounds"
-    [ $round -gt 0 ] || fail "$name: was never killed; make the experiment larger"
-    [ "$(hash_of "$run")" = "$expected" ] || fail "$name: run hash $(hash_of "$run") after $round kills, expected $expected"
-    cmp "$whole/front.csv" "$run/front.csv" || fail "$name: another front.csv"
-    if [ -n "$sql" ]; then
-        [ "$(sqlite3 "$run/run.db" "SELECT COUNT(*) || ' ' || COUNT(DISTINCT child) FROM evaluations WHERE split = 'search'")" = "40 40" ] ||
-            fail "$name: a child was evaluated twice"
-    fi
-    ls -d "$run"/best.tmp-* "$run".tmp-* 2> /dev/null | grep -q "$run/best.tmp" && fail "$name: half a best/ was left behind"
+    kills=$((kills + round))
+    nothing_rewritten end
+    same_as_whole
     echo "kill: $name: $round kills, the same run"
+    rm -rf "$run"
 }
-small_experiment 40 48 '"racing": {"rungs": [0.5], "error": 0.5},'
-never_killed whole-racing
-[ "$(number stopped "$whole")" -gt 0 ] || fail "racing: no child was stopped"
-rounds racing env
-small_experiment 40 48
-never_killed whole
-rounds single env
-# In a sanitized build Open MPI's own leaks would end the job; everything else the sanitizers find still does.
-export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
-command -v mpirun > /dev/null && rounds job mpirun -n 3
-exit 0
+
+# ---- the runs ----
+
+jobs=
+command -v mpirun > /dev/null && jobs=1
+for ((pass = 0; pass == 0 || kills < kills_wanted; pass++)); do
+    small_experiment 48 32 '"racing": {"rungs": [0.5], "error": 0.5},'
+    whole whole-racing
+    [ "$(number stopped "$whole")" -gt 0 ] || fail "racing: no child was stopped"
+    rounds racing-$pass 40 all env
+    small_experiment 60
+    whole whole-single
+    rounds single-a-$pass 60 all env
+    rounds single-b-$pass 45 all env
+    if [ -n "$jobs" ]; then
+        rounds job-$pass 45 "all mpirun coordinator worker" mpirun -n 3
+        next_start_cleans
+    fi
+    rm -rf "$work"/whole-*
+done
+echo "kill: $kills kills"
+[ $share -lt 100 ] || [ -z "$jobs" ] || [ $kills -ge 150 ] || fail "only $kills kills; make the experiments larger"

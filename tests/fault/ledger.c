@@ -16,6 +16,7 @@ static clade_status write_and_read(clade_ledger *ledger)
     clade_commit_row commit = {.n_objectives = 2, .objectives = {0.5, 0.25}}, commit_back;
     clade_series_row series = {.hypervolume = 0.125}, series_back;
     bool found = false;
+    uint64_t same;
     memset(child.recipe_hash, 'a', CLADE_SHA256_HEX - 1);
     memset(commit.hash, 'b', CLADE_SHA256_HEX - 1);
     clade_text_append(&evaluation.score, "{}");
@@ -30,6 +31,8 @@ static clade_status write_and_read(clade_ledger *ledger)
         status = clade_ledger_put_series(ledger, &series);
     if (status == CLADE_OK)
         status = clade_ledger_get_series(ledger, 0, &series_back, &found);
+    if (status == CLADE_OK)
+        status = clade_ledger_find_recipe(ledger, child.recipe_hash, 1, &same, &found);
     if (status == CLADE_OK)
         status = clade_ledger_get_child(ledger, 0, &child_back, &found);
     if (status == CLADE_OK)
@@ -133,22 +136,24 @@ static void a_full_disk_loses_nothing(void **state)
 {
     (void)state;
     char expected[CLADE_SHA256_HEX], hash[CLADE_SHA256_HEX];
-    unsigned failed = 0;
+    unsigned failed = 0, whole = 0;
     fake_experiment(folder, "\"budget\": {\"children\": 12}, \"window\": 4,");
     fake_pool pool = fake_pool_of(1, 0);
     fake_new_run(folder, run_path);
     assert_ok(fake_session(run_path, &pool, 0, NULL));
     fake_run_hash(run_path, expected);
-    for (rlim_t limit = 40000; limit < 400000; limit += 30000) {
+    /* From less than an empty ledger's file to more than all needs. */
+    for (rlim_t limit = 100000; limit < 1600000; limit += 100000) {
         fake_new_run(folder, run_path);
         const int status = limited_session(limit);
         assert_true(status == CLADE_OK || status == CLADE_EIO);
         failed += status == CLADE_EIO;
+        whole += status == CLADE_OK;
         assert_ok(fake_session(run_path, &pool, 0, NULL));
         fake_run_hash(run_path, hash);
         assert_string_equal(hash, expected);
     }
-    assert_true(failed > 2);
+    assert_true(failed > 2 && whole > 0);
 }
 
 /* A writer killed in the middle of a write of the file itself, not of its WAL, leaves a journal that whoever comes next

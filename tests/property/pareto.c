@@ -185,6 +185,48 @@ static void exclusive(void **state)
     }
 }
 
+/* Two objectives: a front that comes sorted is not sorted again. That and the order of the points change no bit. */
+static void order_changes_no_bit(void **state)
+{
+    (void)state;
+    for (uint64_t trial = 0; trial < TRIALS; trial++) {
+        cloud c = cloud_of(trial), sorted = {.n = 0, .m = 2, .reference = {1, 1}};
+        double part[MOST_N], sorted_part[MOST_N];
+        size_t from[MOST_N];
+        c.m = 2;
+        c.reference[1] = 1;
+        assert_ok(clade_exclusive_hypervolume(c.points, c.n, 2, c.reference, part));
+        for (size_t i = 0; i < c.n; i++) { /* the front without copies, by falling first objective */
+            bool out = false;
+            for (size_t j = 0; j < c.n; j++)
+                out |= clade_dominates(c.points + 2 * j, c.points + 2 * i, 2) ||
+                       (j < i && clade_weakly_dominates(c.points + 2 * j, c.points + 2 * i, 2));
+            if (out)
+                continue;
+            size_t at = sorted.n++;
+            for (; at > 0 && sorted.points[2 * at - 2] < c.points[2 * i]; at--) {
+                memcpy(sorted.points + 2 * at, sorted.points + 2 * at - 2, 2 * sizeof(double));
+                from[at] = from[at - 1];
+            }
+            memcpy(sorted.points + 2 * at, c.points + 2 * i, 2 * sizeof(double));
+            from[at] = i;
+        }
+        const double volume = hypervolume(&c), sorted_volume = hypervolume(&sorted);
+        assert_memory_equal(&volume, &sorted_volume, sizeof volume);
+        for (size_t i = 0; i < sorted.n / 2; i++) /* by rising first objective */
+            for (size_t k = 0; k < 2; k++) {
+                double *a = &sorted.points[2 * i + k], *b = &sorted.points[2 * (sorted.n - 1 - i) + k], kept = *a;
+                *a = *b;
+                *b = kept;
+            }
+        assert_ok(clade_exclusive_hypervolume(sorted.points, sorted.n, 2, c.reference, sorted_part));
+        for (size_t i = 0; i < sorted.n; i++) { /* a copy in the cloud takes all of the part */
+            const double found = part[from[sorted.n - 1 - i]];
+            assert_true(memcmp(&found, &sorted_part[i], sizeof found) == 0 || !(found > 0));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +235,7 @@ int main(void)
         cmocka_unit_test(crowding),
         cmocka_unit_test(hypervolume_equals_counting),
         cmocka_unit_test(hypervolume_laws),
+        cmocka_unit_test(order_changes_no_bit),
         cmocka_unit_test(exclusive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

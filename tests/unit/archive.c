@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "search/archive.h"
+#include "search/pareto.h"
 
 /* Two maximised objectives and one minimised one, as points are stored: minimised. */
 static clade_experiment experiment_of(size_t n)
@@ -86,6 +87,34 @@ static void agrees_with_brute_force_in_any_order(void **state)
     }
 }
 
+/* The hypervolume is that of the points, to the bit, also after members were taken out and sorted. */
+static void hypervolume_is_that_of_the_members(void **state)
+{
+    (void)state;
+    enum { POINTS = 300 };
+    for (uint64_t m = 2; m <= 3; m++) {
+        const clade_experiment experiment = experiment_of(m);
+        const double reference[] = {0, 0, 3};
+        clade_archive archive = {.n_objectives = m};
+        clade_rng rng = clade_rng_seeded(m, 7);
+        for (uint64_t i = 0; i < POINTS; i++) {
+            double point[3], expected, found;
+            bool entered;
+            for (size_t k = 0; k < m; k++)
+                point[k] = -clade_rng_uniform(&rng);
+            assert_ok(clade_archive_add(&archive, i, point, &entered));
+            if (i % 7 == 3)
+                clade_archive_remove(&archive, (size_t)clade_rng_below(&rng, archive.count));
+            if (i % 11 == 5)
+                clade_archive_sort(&archive);
+            assert_ok(clade_hypervolume(archive.points, archive.count, m, reference, &expected));
+            assert_ok(clade_archive_hypervolume(&archive, &experiment, &found));
+            assert_memory_equal(&found, &expected, sizeof found);
+        }
+        clade_archive_fini(&archive);
+    }
+}
+
 static void the_best_by_rule(void **state)
 {
     (void)state;
@@ -163,9 +192,13 @@ static void flipping_twice_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_what_nothing_dominates),         cmocka_unit_test(zero_of_either_sign_is_one_point),
-        cmocka_unit_test(agrees_with_brute_force_in_any_order), cmocka_unit_test(the_best_by_rule),
-        cmocka_unit_test(the_knee_does_not_depend_on_units),    cmocka_unit_test(hypervolume_of_known_fronts),
+        cmocka_unit_test(keeps_what_nothing_dominates),
+        cmocka_unit_test(zero_of_either_sign_is_one_point),
+        cmocka_unit_test(agrees_with_brute_force_in_any_order),
+        cmocka_unit_test(hypervolume_is_that_of_the_members),
+        cmocka_unit_test(the_best_by_rule),
+        cmocka_unit_test(the_knee_does_not_depend_on_units),
+        cmocka_unit_test(hypervolume_of_known_fronts),
         cmocka_unit_test(flipping_twice_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,11 @@
 
 #include "search/engine_state.h"
 
-static const char racing[] = "\"racing\": true, \"algorithm\": {\"name\": \"sms_emoa\", \"population\": 8}, "
-                             "\"budget\": {\"children\": 40}, \"window\": 5,";
+#define SEARCH                                                                                                         \
+    "\"algorithm\": {\"name\": \"sms_emoa\", \"population\": 8}, \"budget\": {\"children\": 40}, \"window\": 5,"
+
+static const char racing[] = "\"racing\": true, " SEARCH,
+                  choosing[] = "\"racing\": {\"order\": \"disagreement\"}, " SEARCH;
 
 static fake_pool racing_pool(size_t workers, uint64_t seed)
 {
@@ -25,11 +28,10 @@ static void whole_run(char *path, char hash[CLADE_SHA256_HEX])
     fake_run_hash(path, hash);
 }
 
-static void order_of_arrival_does_not_matter(void **state)
+static void check_order_of_arrival(const char *experiment)
 {
-    (void)state;
     char expected[CLADE_SHA256_HEX], hash[CLADE_SHA256_HEX], path[TEST_PATH + 32];
-    fake_experiment(folder, racing);
+    fake_experiment(folder, experiment);
     whole_run(path, expected);
     assert_true(fake_ask_database(path, "SELECT COUNT(*) FROM commits WHERE objectives LIKE '{%'") > 5);
     for (uint64_t seed = 1; seed <= 4; seed++) {
@@ -41,11 +43,17 @@ static void order_of_arrival_does_not_matter(void **state)
     }
 }
 
-static void stopped_and_resumed_it_is_the_same(void **state)
+static void order_of_arrival_does_not_matter(void **state)
 {
     (void)state;
+    check_order_of_arrival(racing);
+    check_order_of_arrival(choosing);
+}
+
+static void check_sessions(const char *experiment)
+{
     char expected[CLADE_SHA256_HEX], hash[CLADE_SHA256_HEX], path[TEST_PATH + 32];
-    fake_experiment(folder, racing);
+    fake_experiment(folder, experiment);
     whole_run(path, expected);
     for (size_t results = 1; results <= 24; results += 4) {
         clade_status status = CLADE_EINTERRUPTED;
@@ -60,6 +68,25 @@ static void stopped_and_resumed_it_is_the_same(void **state)
         fake_run_hash(path, hash);
         assert_string_equal(hash, expected);
     }
+}
+
+static void stopped_and_resumed_it_is_the_same(void **state)
+{
+    (void)state;
+    check_sessions(racing);
+    check_sessions(choosing);
+}
+
+/* The choice goes into the races' texts, from which the estimates are. */
+static void choosing_is_another_run(void **state)
+{
+    (void)state;
+    char drawn[CLADE_SHA256_HEX], chosen[CLADE_SHA256_HEX], path[TEST_PATH + 32];
+    fake_experiment(folder, racing);
+    whole_run(path, drawn);
+    fake_experiment(folder, choosing);
+    whole_run(path, chosen);
+    assert_string_not_equal(drawn, chosen);
 }
 
 /* Half of them look excellent, which they never showed. */
@@ -224,6 +251,30 @@ static void opponents_are_spread(void **state)
     }
 }
 
+/* The text of a race of one opponent when CHILDREN have answered, of which it is one. */
+static void race_after(uint64_t children, clade_text *text)
+{
+    uint8_t all = 15, none = 0;
+    clade_rival rival = {.opponent = {.child = 3, .correct = &all}};
+    clade_engine engine = {.rivals = &rival, .n_rivals = 1, .n_correct = 4};
+    for (uint64_t child = 0; child < children; child++)
+        assert_ok(clade_item_answers_add(&engine.answers, child == 0 ? &all : &none, NULL, 4));
+    assert_ok(clade_engine_race(&engine, text));
+    clade_item_answers_fini(&engine.answers);
+}
+
+/* From eight children on besides the opponents, whose answers have no say: eight times wrong. */
+static void items_are_chosen_by_others(void **state)
+{
+    (void)state;
+    clade_text text = {0};
+    race_after(8, &text);
+    assert_null(strstr(text.data, "spread"));
+    race_after(9, &text);
+    assert_non_null(strstr(text.data, "\"spread\":\"5b5b5b5b\"")); /* 1020 * 1 * 9 / 100 = 91 */
+    clade_text_free(&text);
+}
+
 /* Without "racing" nothing is sent, and nothing is stopped. */
 static void off_by_default(void **state)
 {
@@ -240,10 +291,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(order_of_arrival_does_not_matter, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopped_and_resumed_it_is_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(choosing_is_another_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_estimate_is_a_member, set_up, tear_down),
         cmocka_unit_test_setup_teardown(they_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(algorithms_are_told_of_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(opponents_are_spread, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(items_are_chosen_by_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(off_by_default, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

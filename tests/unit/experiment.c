@@ -52,6 +52,32 @@ static void defaults(void **state)
     clade_experiment_free(e);
 }
 
+/* A share of the budget of children, unless the experiment says what. */
+static void default_window(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t children;
+        size_t window;
+    } rows[] = {{0, 4}, {1, 4}, {600, 4}, {640, 5}, {2000, 15}, {10000, 78}, {10000000, 4096}, {UINT64_MAX, 4096}};
+    clade_experiment *e;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(clade_default_window(rows[i].children), rows[i].window);
+    assert_ok(parse("{" BASICS ", \"budget\": {\"children\": 2000}}", &e));
+    assert_int_equal(e->window, 15);
+    clade_experiment_set_children(e, 10000);
+    assert_int_equal(e->children, 10000);
+    assert_int_equal(e->window, 78);
+    clade_experiment_free(e);
+    assert_ok(parse("{" BASICS ", \"budget\": {\"images\": 600000}}", &e));
+    assert_int_equal(e->window, 4);
+    clade_experiment_free(e);
+    assert_ok(parse("{" BASICS ", \"window\": 9, \"budget\": {\"children\": 2000}}", &e));
+    clade_experiment_set_children(e, 10000);
+    assert_int_equal(e->window, 9);
+    clade_experiment_free(e);
+}
+
 /* The end scores may use corruptions that the search never saw; by default they are those of the search. */
 static void corruptions_of_the_holdout(void **state)
 {
@@ -127,8 +153,10 @@ static void resolved(void **state)
                                  everything,
                                  "{" BASICS ", \"algorithm\": \"random\", \"budget\": {}}",
                                  "{" BASICS ", \"racing\": true}",
+                                 "{" BASICS ", \"line_search\": 0.1, \"budget\": {\"images\": 100}}",
                                  "{" BASICS ", \"preselect\": {\"candidates\": 8, \"correlation\": 0.1}}",
-                                 "{" BASICS ", \"racing\": {\"rungs\": [0.125, 0.3, 0.6], \"error\": 0.1}}"};
+                                 "{" BASICS ", \"racing\": {\"rungs\": [0.125, 0.3, 0.6], \"error\": 0.1, \"order\": "
+                                 "\"disagreement\"}}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int pretty = 0; pretty < 2; pretty++) {
             clade_experiment *e, *again;
@@ -259,12 +287,16 @@ static const struct {
     {"{" BASICS ", \"racing\": {\"rungs\": [0.5, 0.25]}}", "racing.rungs[1]: found 0.25, expected a share above 0.5"},
     {"{" BASICS ", \"racing\": {\"rungs\": [0.5, 1]}}", "racing.rungs[1]: found 1, expected a share above 0.5"},
     {"{" BASICS ", \"racing\": {\"error\": 0}}", "racing.error: found 0"},
+    {"{" BASICS ", \"racing\": {\"order\": \"drawn\"}}", "racing.order: found \"drawn\", expected \"random\" or"},
     {"{" BASICS ", \"preselect\": true}", "preselect: found true"},
     {"{" BASICS ", \"preselect\": {\"candidates\": 0}}", "preselect.candidates: found 0, expected an integer from 1"},
     {"{" BASICS ", \"preselect\": {\"candidate\": 4}}", "did you mean \"candidates\""},
     {"{" BASICS ", \"preselect\": {\"correlation\": 2}}", "preselect.correlation: found 2"},
-    {"{" BASICS ", \"window\": 0}", "window: found 0, expected an integer from 1 to 4096"},
-    {"{" BASICS ", \"window\": 4097}", "window: found 4097"},
+    {"{" BASICS ", \"line_search\": 1}", "line_search: found 1"},
+    {"{" BASICS ", \"line_search\": true}", "line_search: found true"},
+    {"{" BASICS ", \"line_search\": 0.1, \"budget\": {\"seconds\": 9}}", "line_search: found a share of no budget"},
+    {"{" BASICS ", \"window\": 0}", "window: found 0, expected an integer from 1 to 16384"},
+    {"{" BASICS ", \"window\": 16385}", "window: found 16385"},
     {"{" BASICS ", \"best\": \"robust\"}", "best: unknown choice \"robust\""},
     {"{" BASICS ", \"best_weights\": 1}", "best_weights: found 1"},
     {"{" BASICS ", \"memory\": 5}", "memory: found 5"},
@@ -280,9 +312,11 @@ static void racing(void **state)
     assert_ok(parse("{" BASICS ", \"racing\": true}", &e));
     assert_int_equal(e->racing.n_shares, 2);
     assert_true(e->racing.shares[0] == 0.25 && e->racing.shares[1] == 0.5 && e->racing.error == 0.05);
+    assert_false(e->racing.by_disagreement);
     clade_experiment_free(e);
-    assert_ok(parse("{" BASICS ", \"racing\": {\"rungs\": [0.3], \"error\": 0.2}}", &e));
+    assert_ok(parse("{" BASICS ", \"racing\": {\"rungs\": [0.3], \"error\": 0.2, \"order\": \"disagreement\"}}", &e));
     assert_int_equal(e->racing.n_shares, 1);
+    assert_true(e->racing.by_disagreement);
     assert_true(e->racing.shares[0] == 0.3 && e->racing.error == 0.2);
     clade_experiment_free(e);
     assert_ok(parse("{" BASICS ", \"racing\": false, \"objectives\": [\"entropy\"]}", &e));
@@ -297,7 +331,7 @@ static void choices(void **state)
     clade_experiment *e, *again;
     clade_text text = {0};
     assert_ok(parse("{" BASICS ", \"signal\": \"objective\", \"references\": false, \"hand_made\": false, "
-                               "\"algorithm\": {\"name\": \"cma_es\", "
+                    "\"algorithm\": {\"name\": \"cma_es\", "
                     "\"objective\": \"weighted_sum\", \"restarts\": \"ipop\"}}",
                     &e));
     clade_experiment_print(e, false, &text);
@@ -385,12 +419,19 @@ static void read_from_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),    cmocka_unit_test(corruptions_of_the_holdout),
-        cmocka_unit_test(stop_rules),  cmocka_unit_test(default_methods_suit),
-        cmocka_unit_test(resolved),    cmocka_unit_test(values),
-        cmocka_unit_test(racing),      cmocka_unit_test(choices),
-        cmocka_unit_test(preselect),   cmocka_unit_test(mistakes),
-        cmocka_unit_test(all_at_once), cmocka_unit_test(read_from_a_file),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(default_window),
+        cmocka_unit_test(corruptions_of_the_holdout),
+        cmocka_unit_test(stop_rules),
+        cmocka_unit_test(default_methods_suit),
+        cmocka_unit_test(resolved),
+        cmocka_unit_test(values),
+        cmocka_unit_test(racing),
+        cmocka_unit_test(choices),
+        cmocka_unit_test(preselect),
+        cmocka_unit_test(mistakes),
+        cmocka_unit_test(all_at_once),
+        cmocka_unit_test(read_from_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

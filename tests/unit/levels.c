@@ -216,12 +216,73 @@ static void none(void **state)
     assert_fails(clade_levels_create(generational, &with_levels, NULL, &wrapped), CLADE_ECONFIG, "nsga2");
 }
 
+/* Lines are in the whole space beside the levels: what is tied stays so, INNER goes on as if others had made their
+ * children, and an INNER that cannot take them is refused by the names of those that can. */
+static void line_searches(void **state)
+{
+    (void)state;
+    static clade_space_line line = {"weight", 0, 1, true};
+    const clade_algorithm *inner = clade_algorithm_find("sms_emoa"), *generational = clade_algorithm_find("nsga2");
+    double values[CLADE_MAX_PARAMETERS], genome[CHILDREN][GENES];
+    clade_algorithm_defaults(inner, values);
+    clade_search_problem problem = {.space = &space,
+                                    .n_objectives = 2,
+                                    .seed = 3,
+                                    .window = 1,
+                                    .first = first[0],
+                                    .first_names = names,
+                                    .n_first = 2,
+                                    .parameters = values,
+                                    .children = 60,
+                                    .lines = &line,
+                                    .n_lines = 1,
+                                    .line_share = 0.1};
+    for (size_t n_levels = 0; n_levels <= LEVELS; n_levels += LEVELS) {
+        clade_levels *state_of;
+        size_t lines = 0;
+        double best = INFINITY, start = INFINITY;
+        problem.levels = levels;
+        problem.n_levels = n_levels;
+        assert_ok(clade_levels_create(inner, &problem, NULL, &state_of));
+        for (uint64_t child = 0; child < 60; child++) {
+            clade_proposal proposal = {.genome = genome[child]};
+            double objectives[2];
+            assert_ok(clade_levels_ask(state_of, child, &proposal));
+            evaluate(genome[child], objectives);
+            const bool is_line = strcmp(proposal.operator_name, "line: weight") == 0;
+            if (is_line) {
+                lines++;
+                assert_true(child >= 2 && child < 8);
+                assert_true(tied(genome[child], one_group)); /* "equal" is the better one */
+                assert_int_equal(proposal.parents[0], 0);
+                best = fmin(best, objectives[0] + objectives[1]);
+            } else if (child < 2)
+                start = fmin(start, objectives[0] + objectives[1]);
+            const clade_told told = {.child = child,
+                                     .genome = genome[child],
+                                     .objectives = objectives,
+                                     .cost = 1,
+                                     .own = true,
+                                     .complete = true};
+            assert_ok(clade_levels_tell(state_of, &told));
+        }
+        assert_true(lines >= 3 && lines <= 6);
+        assert_true(best < start);
+        clade_levels_destroy(state_of);
+    }
+    clade_levels *refused;
+    problem.n_levels = 0;
+    clade_algorithm_defaults(generational, values);
+    assert_fails(clade_levels_create(generational, &problem, NULL, &refused), CLADE_ECONFIG, "sms_emoa");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ties),          cmocka_unit_test(keeps_what_is_known),
         cmocka_unit_test(deterministic), cmocka_unit_test(patience),
         cmocka_unit_test(budget),        cmocka_unit_test(none),
+        cmocka_unit_test(line_searches),
     };
     return cmocka_run_group_tests(tests, make_space, NULL);
 }

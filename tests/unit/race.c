@@ -276,16 +276,13 @@ static clade_status through_text(tiny *t, const char *original, const char *chan
     clade_scorer *scorer = NULL;
     clade_text text = {0}, sent = {0};
     uint8_t bits[2][8] = {{0x5a, 1, 2, 3, 4, 5, 6, 0x07}, {0xff, 0, 0, 0, 0, 0, 0, 0x0f}};
-    size_t orders[2][TINY_SEARCH];
-    const size_t *const order[] = {orders[0], orders[1]}, labelled[] = {TINY_SEARCH, TINY_SEARCH};
+    uint8_t spread[60];
     const clade_opponent opponents[] = {{.child = 7, .correct = bits[0]}, {.child = 21, .correct = bits[1]}};
-    for (size_t i = 0; i < TINY_SEARCH; i++) {
-        orders[0][i] = TINY_SEARCH - 1 - i;
-        orders[1][i] = (i + 4) % TINY_SEARCH;
-    }
+    for (size_t i = 0; i < 60; i++)
+        spread[i] = (uint8_t)(255 - 3 * i);
     assert_ok(clade_scorer_new(probes, t->model, &t->preprocess, &plan, &scorer));
     assert_int_equal(clade_scorer_bits(scorer), 60);
-    clade_race_print(opponents, 2, 60, order, labelled, 2, &text);
+    clade_race_print(opponents, 2, spread, 60, &text);
     const char *at = original ? strstr(text.data, original) : text.data + text.length;
     assert_non_null(at);
     clade_text_append_bytes(&sent, text.data, (size_t)(at - text.data));
@@ -298,7 +295,7 @@ static clade_status through_text(tiny *t, const char *original, const char *chan
         assert_int_equal(race->opponents[1].child, 21);
         assert_memory_equal(race->opponents[0].correct, bits[0], 8);
         assert_memory_equal(race->opponents[1].correct, bits[1], 8);
-        assert_memory_equal(race->order[1], orders[1], sizeof orders[1]);
+        assert_memory_equal(race->spread, spread, sizeof spread);
         clade_race_fini(race);
     }
     assert_int_equal(race->n_opponents, 0);
@@ -327,10 +324,9 @@ static void broken_texts(void **state)
         {"5a01", "5g01", "found 'g'"},
         {"0f\"", "1f\"", "beyond item 59"},
         {"\"child\":7", "\"child\":-7", "opponents[0].child"},
-        {"[14,13", "[14,14", "found item 14 a second time"},
-        {"[14,13", "[15,13", "order[0][0]"},
-        {"[14,13", "[13", "found 14 items, expected 15"},
-        {"[[14,", "[[],[14,", "found 3 tasks, expected 2"},
+        {"\"fffc", "\"fc", "spread: found 118 digits, expected 120"},
+        {"\"fffc", "\"fffx", "spread: found 'x'"},
+        {"\"spread\":\"", "\"spread\":3,\"s\":\"", "spread"},
         {"{\"opponents\"", "{\"opponents\":1,\"opponents\"", "opponents"},
         {"{\"opponents\":[", "[", "race"},
     };
@@ -364,14 +360,11 @@ static void memory_can_end(void **state)
     clade_probes *probes = tiny_read_probes(t);
     clade_scorer *scorer = NULL;
     clade_text text = {0};
+    const uint8_t spread[60] = {0};
     uint8_t bits[8] = {0};
-    size_t same[TINY_SEARCH];
-    for (size_t i = 0; i < TINY_SEARCH; i++)
-        same[i] = i;
-    const size_t *const order[] = {same, same}, labelled[] = {TINY_SEARCH, TINY_SEARCH};
     const clade_opponent opponents[] = {{.child = 1, .correct = bits}, {.child = 2, .correct = bits}};
     assert_ok(clade_scorer_new(probes, t->model, &t->preprocess, &plan, &scorer));
-    clade_race_print(opponents, 2, 60, order, labelled, 2, &text);
+    clade_race_print(opponents, 2, spread, 60, &text);
     check_every_allocation(parse_race, &(parsing){.scorer = scorer, .probes = probes, .text = &text});
     clade_text_free(&text);
     clade_scorer_free(scorer);

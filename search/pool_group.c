@@ -1,0 +1,283 @@
+/* One child scored by several ranks; what they say to each other is at the head of pool_link.h. */
+#include "search/pool_group.h"
+
+#include <string.h>
+
+#include "clade/alloc.h"
+
+/* The header of VERDICT: how a rung ends, for all. */
+typedef struct verdict {
+    int64_t stop;
+    clade_stopped stopped;
+} verdict;
+
+/* What a share came to. */
+typedef struct share {
+    bool answered;       /* TEXT and STATUS are there */
+    clade_text text;     /* a member's score as JSON, or the reason */
+    clade_status status; /* of the evaluation */
+    clade_outgoing *out; /* the job, while it is on its way */
+} share;
+
+typedef struct group {
+    const clade_place *place;
+    const clade_worker *worker;
+    clade_split split;
+    size_t n;           /* shares that have tasks to score: the first ones, the leader's among them */
+    share *shares;      /* (n); [0] is the leader's own */
+    clade_score *parts; /* (n): the scores of the shares, at a rung or at the end */
+    clade_status link;  /* of the messages */
+} group;
+
+clade_place clade_place_of(size_t rank, size_t workers, size_t size)
+{
+    const size_t leader = (rank - 1) / size * size + 1, rest = workers + 1 - leader;
+    return (clade_place){.leader = (int64_t)leader, .share = rank - leader, .n_shares = rest < size ? rest : size};
+}
+
+/* The rank of a share. */
+static int rank_of(const clade_place *place, size_t k)
+{
+    return (int)place->leader + (int)k;
+}
+
+/* ---- the leader ---- */
+
+static clade_status open_group(group *g)
+{
+    for (g->n = 1; g->n < g->place->n_shares && clade_worker_tasks(g->worker, g->split, g->n).count > 0;)
+        g->n++;
+    g->shares = clade_calloc(g->n, sizeof *g->shares);
+    g->parts = clade_calloc(g->n, sizeof *g->parts);
+    return g->shares && g->parts ? CLADE_OK : clade_fail_memory(g->n * sizeof *g->parts, "a group");
+}
+
+static void close_group(group *g)
+{
+    for (size_t k = 0; k < g->n; k++) {
+        if (g->shares)
+            clade_text_free(&g->shares[k].text);
+        if (g->parts)
+            clade_score_fini(&g->parts[k]);
+    }
+    clade_free(g->shares);
+    clade_free(g->parts);
+}
+
+/* Give the job to every member and see it leave: while this rank computes, no message moves. */
+static clade_status pass_on(group *g, const clade_message *in)
+{
+    for (size_t k = 1; k < g->n; k++)
+        CLADE_TRY(
+            clade_link_send(rank_of(g->place, k), CLADE_TAG_SHARE, NULL, 0, in->bytes, in->length, &g->shares[k].out));
+    long pause = CLADE_SHORTEST_NAP;
+    for (size_t k = 1; k < g->n;) {
+        bool left = false;
+        CLADE_TRY(clade_link_sent(&g->shares[k].out, &left));
+        k += left;
+        if (!left)
+            clade_link_nap(&pause, CLADE_WORKER_NAP);
+    }
+    return CLADE_OK;
+}
+
+/* The next message of member K, which has not answered: its answer, or (*RUNG) what it has seen, in IN. */
+static clade_status hear(group *g, size_t k, clade_message *in, bool *at_rung)
+{
+    clade_reply reply;
+    CLADE_TRY(clade_link_await(rank_of(g->place, k), CLADE_ANY, in));
+    *at_rung = in->tag == CLADE_TAG_RUNG;
+    if (*at_rung)
+        return CLADE_OK;
+    const clade_status status = clade_reply_read(in, &reply, &g->shares[k].text);
+    clade_free(in->bytes);
+    g->shares[k].status = (clade_status)reply.status;
+    g->shares[k].answered = true;
+    return status;
+}
+
+static clade_status say(const group *g, size_t k, const verdict *v)
+{
+    return clade_link_deliver(rank_of(g->place, k), CLADE_TAG_VERDICT, v, sizeof *v, NULL, 0);
+}
+
+static clade_status parse_part(group *g, size_t k, const char *json, size_t length)
+{
+    const clade_score_plan plan = clade_worker_plan(g->worker, g->split);
+    return clade_score_parse(json, length, clade_worker_probes(g->worker), &plan, &g->parts[k]);
+}
+
+/* What the members have seen at a rung, into the parts; *ALL false: some have failed instead, and said so. */
+static clade_status hear_rung(group *g, bool *all)
+{
+    *all = true;
+    for (size_t k = 1; k < g->n; k++) {
+        clade_message in;
+        bool at_rung = false;
+        CLADE_TRY(hear(g, k, &in, &at_rung));
+        *all = *all && at_rung;
+        if (!at_rung)
+            continue;
+        const clade_status status = parse_part(g, k, in.bytes, in.length);
+        clade_free(in.bytes);
+        CLADE_TRY(status);
+    }
+    return CLADE_OK;
+}
+
+/* What was seen, as a score that can be printed and parsed: that of a batch that ends here. */
+static clade_score seen_so_far(const clade_score *seen)
+{
+    clade_score score = *seen;
+    score.stopped = (clade_stopped){.reason = CLADE_SAMPLED, .rung = 1};
+    return score;
+}
+
+/* One rung of a race: hear all, decide by the joined score, tell all. */
+static clade_status hold_meeting(group *g, clade_race *race, const clade_score *seen, verdict *v)
+{
+    clade_score joined = {0};
+    bool all = false;
+    CLADE_TRY(hear_rung(g, &all));
+    if (all) {
+        g->parts[0] = seen_so_far(seen);
+        const clade_status status = clade_score_join(g->parts, g->n, &joined);
+        g->parts[0] = (clade_score){0}; /* what it holds is the scorer's */
+        CLADE_TRY(status);
+        v->stop = clade_race_stop(race, &joined, &v->stopped);
+        clade_score_fini(&joined);
+    }
+    for (size_t k = 1; k < g->n; k++) {
+        clade_score_fini(&g->parts[k]);
+        if (!g->shares[k].answered)
+            CLADE_TRY(say(g, k, v));
+    }
+    return CLADE_OK;
+}
+
+static bool lead_rung(void *context, clade_race *race, const clade_score *seen, clade_stopped *stopped)
+{
+    group *g = context;
+    verdict v = {.stop = true}; /* when some failed there is nothing to go on for */
+    g->link = hold_meeting(g, race, seen, &v);
+    *stopped = v.stopped;
+    return v.stop || g->link != CLADE_OK;
+}
+
+/* Until every member has answered: those that wait at a rung are told to stop, since a share has failed. */
+static clade_status hear_answers(group *g)
+{
+    static const verdict stop = {.stop = true};
+    for (size_t k = 1; k < g->n; k++)
+        while (!g->shares[k].answered) {
+            clade_message in;
+            bool at_rung = false;
+            CLADE_TRY(hear(g, k, &in, &at_rung));
+            if (!at_rung)
+                continue;
+            clade_free(in.bytes);
+            CLADE_TRY(say(g, k, &stop));
+        }
+    return CLADE_OK;
+}
+
+/* The result of the first share that failed, or else the whole score. */
+static clade_status join_shares(group *g, clade_text *text)
+{
+    for (size_t k = 0; k < g->n; k++)
+        if (g->shares[k].status != CLADE_OK)
+            return clade_fail(g->shares[k].status, "%s", clade_text_get(&g->shares[k].text));
+    for (size_t k = 1; k < g->n; k++)
+        CLADE_TRY(parse_part(g, k, clade_text_get(&g->shares[k].text), g->shares[k].text.length));
+    clade_score whole;
+    CLADE_TRY(clade_score_join(g->parts, g->n, &whole));
+    const clade_score_plan plan = clade_worker_plan(g->worker, g->split);
+    clade_score_print(&whole, clade_worker_probes(g->worker), &plan, text);
+    clade_score_fini(&whole);
+    return clade_text_status(text);
+}
+
+clade_status clade_group_lead(const clade_place *place, clade_worker *worker, const clade_message *in,
+                              const clade_job *job, clade_status *result, clade_text *text)
+{
+    group g = {.place = place, .worker = worker, .split = job->split};
+    const clade_meeting meeting = {.context = &g, .stop = lead_rung};
+    clade_status status = open_group(&g);
+    if (status == CLADE_OK)
+        status = pass_on(&g, in);
+    if (status == CLADE_OK) {
+        clade_score own;
+        g.shares[0].status = clade_worker_score(worker, job, g.n > 1 ? &meeting : NULL, &own);
+        g.parts[0] = own; /* from here on: until now the meetings had its place */
+        if (g.shares[0].status != CLADE_OK)
+            clade_text_append(&g.shares[0].text, "%s", clade_error_message());
+        status = g.link;
+    }
+    if (status == CLADE_OK)
+        status = hear_answers(&g);
+    if (status == CLADE_OK)
+        *result = join_shares(&g, text);
+    close_group(&g);
+    return status;
+}
+
+/* ---- a member ---- */
+
+typedef struct member {
+    const clade_place *place;
+    const clade_worker *worker;
+    clade_split split;
+    clade_status link; /* of the messages */
+} member;
+
+static clade_status print_score(const member *m, const clade_score *score, clade_text *text)
+{
+    const clade_score_plan plan = clade_worker_plan(m->worker, m->split);
+    clade_score_print(score, clade_worker_probes(m->worker), &plan, text);
+    return clade_text_status(text);
+}
+
+/* Tell the leader what was seen and hear how it goes on. */
+static clade_status attend_meeting(const member *m, const clade_score *seen, verdict *v)
+{
+    const clade_score score = seen_so_far(seen);
+    const int leader = rank_of(m->place, 0);
+    clade_text text = {0};
+    clade_message in;
+    clade_status status = print_score(m, &score, &text);
+    if (status == CLADE_OK)
+        status = clade_link_deliver(leader, CLADE_TAG_RUNG, NULL, 0, clade_text_get(&text), text.length);
+    clade_text_free(&text);
+    CLADE_TRY(status);
+    CLADE_TRY(clade_link_await(leader, CLADE_TAG_VERDICT, &in));
+    if (in.length == sizeof *v)
+        memcpy(v, in.bytes, sizeof *v);
+    else
+        status = clade_fail(CLADE_EINTERNAL, "MPI: rank %d sent a verdict of %zu bytes, expected %zu", in.source,
+                            in.length, sizeof *v);
+    clade_free(in.bytes);
+    return status;
+}
+
+static bool follow_rung(void *context, clade_race *race, const clade_score *seen, clade_stopped *stopped)
+{
+    member *m = context;
+    verdict v = {.stop = true};
+    (void)race;
+    m->link = attend_meeting(m, seen, &v);
+    *stopped = v.stopped;
+    return v.stop || m->link != CLADE_OK;
+}
+
+clade_status clade_group_follow(const clade_place *place, clade_worker *worker, const clade_job *job,
+                                clade_status *result, clade_text *text)
+{
+    member m = {.place = place, .worker = worker, .split = job->split};
+    const clade_meeting meeting = {.context = &m, .stop = follow_rung};
+    clade_score score;
+    *result = clade_worker_score(worker, job, &meeting, &score);
+    if (*result == CLADE_OK && m.link == CLADE_OK)
+        *result = print_score(&m, &score, text);
+    clade_score_fini(&score);
+    return m.link;
+}

@@ -1,0 +1,87 @@
+/* What the messages between ranks say, and waiting for them. */
+#include <string.h>
+
+#include "clade/alloc.h"
+#include "search/pool_link.h"
+
+typedef struct job_header {
+    uint64_t job;
+    int64_t split;
+    uint64_t batch, items;
+    uint64_t recipe_length; /* recipe, NUL and race follow, the race up to the end */
+} job_header;
+
+/* ---- waiting ---- */
+
+clade_status clade_link_await(int source, int tag, clade_message *in)
+{
+    long pause = CLADE_SHORTEST_NAP;
+    for (;;) {
+        bool got = false;
+        CLADE_TRY(clade_link_receive(source, tag, in, &got));
+        if (got)
+            return CLADE_OK;
+        clade_link_nap(&pause, CLADE_WORKER_NAP);
+    }
+}
+
+clade_status clade_link_deliver(int to, int tag, const void *header, size_t header_length, const char *body,
+                                size_t length)
+{
+    clade_outgoing *out = NULL;
+    bool done = false;
+    long pause = CLADE_SHORTEST_NAP;
+    CLADE_TRY(clade_link_send(to, tag, header, header_length, body, length, &out));
+    for (;;) {
+        CLADE_TRY(clade_link_sent(&out, &done));
+        if (done)
+            return CLADE_OK;
+        clade_link_nap(&pause, CLADE_WORKER_NAP);
+    }
+}
+
+/* ---- replies ---- */
+
+clade_status clade_reply_read(const clade_message *in, clade_reply *reply, clade_text *text)
+{
+    if (in->length < sizeof *reply)
+        return clade_fail(CLADE_EINTERNAL, "MPI: rank %d sent %zu bytes, expected at least %zu", in->source, in->length,
+                          sizeof *reply);
+    memcpy(reply, in->bytes, sizeof *reply);
+    clade_text_append_bytes(text, in->bytes + sizeof *reply, in->length - sizeof *reply);
+    return clade_text_status(text);
+}
+
+/* ---- jobs ---- */
+
+clade_status clade_job_send(int to, const clade_pool_job *job, clade_outgoing **out)
+{
+    const job_header header = {
+        .job = job->job, .split = job->split, .batch = job->batch, .items = job->items, .recipe_length = job->length};
+    return clade_link_send(to, CLADE_TAG_JOB, &header, sizeof header, job->recipe, job->length + 1 + job->race_length,
+                           out);
+}
+
+clade_status clade_job_read(const clade_message *in, clade_job *job)
+{
+    job_header header = {0};
+    const size_t body = in->length < sizeof header ? 0 : in->length - sizeof header;
+    if (body > 0)
+        memcpy(&header, in->bytes, sizeof header);
+    if ((in->tag != CLADE_TAG_JOB && in->tag != CLADE_TAG_SHARE) || header.recipe_length >= body ||
+        (header.split != CLADE_SEARCH && header.split != CLADE_HOLDOUT))
+        return clade_fail(CLADE_EINTERNAL,
+                          "MPI: found a message with tag %d of %zu bytes, expected a job of the search or the holdout "
+                          "split with a recipe (%llu bytes said)",
+                          in->tag, in->length, (unsigned long long)header.recipe_length);
+    const char *recipe = in->bytes + sizeof header;
+    *job = (clade_job){.number = header.job,
+                       .split = (clade_split)header.split,
+                       .batch = header.batch,
+                       .items = header.items,
+                       .recipe = recipe,
+                       .recipe_length = (size_t)header.recipe_length,
+                       .race = recipe + header.recipe_length + 1,
+                       .race_length = body - (size_t)header.recipe_length - 1};
+    return CLADE_OK;
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# What goes wrong in a group: a member that cannot open its files is told of once, with its rank; a stop reaches all; a
+# member that is gone ends the job, and the run can be resumed with another group.
+. "$CLADE_SOURCE/tests/small_search.sh"
+small_experiment 12
+
+code=0
+"$CLADE" search "$work/experiment.json" --run "$work/none" --group 0 2> "$work/log" || code=$?
+[ $code -eq 2 ] && grep -q -e "--group: found 0" "$work/log" || fail "--group 0: exit code $code: $(cat "$work/log")"
+
+# The labels of the last task, which only the last of three ranks reads.
+labels=$work/zoo/images/textures-labels.idx.gz
+mv "$labels" "$work/hidden"
+printf 'no labels' > "$labels"
+code=0
+timeout 60 mpirun -n 4 "$CLADE" search "$work/experiment.json" --run "$work/bad" --group 3 2> "$work/log" || code=$?
+[ $code -eq 4 ] || fail "bad labels: exit code $code, expected 4: $(cat "$work/log")"
+[ "$(grep -c '^clade: rank 3 on .*textures-labels' "$work/log")" = 1 ] || fail "bad labels: $(cat "$work/log")"
+[ "$(grep -c '^clade: ' "$work/log")" = 1 ] || fail "bad labels, told more than once: $(cat "$work/log")"
+mv "$work/hidden" "$labels"
+timeout 60 mpirun -n 4 "$CLADE" resume "$work/bad" --group 3 2> "$work/log" || fail "and then on: $(cat "$work/log")"
+
+small_experiment 150
+# begin RUN: a run of two groups in the background, as $launcher, until there are some children.
+begin() {
+    mpirun -n 5 "$CLADE" search "$work/experiment.json" --group 2 --run "$1" > /dev/null 2> "$work/log" &
+    launcher=$!
+    until [ -f "$1/run.db" ] && [ "$(number children "$1" 2> /dev/null || echo 0)" -gt 10 ]; do
+        sleep 0.2
+        kill -0 $launcher 2> /dev/null || fail "the run ended too soon: $(cat "$work/log")"
+    done
+}
+begin "$work/stopped"
+kill -USR1 $launcher
+code=0
+wait $launcher || code=$?
+[ $code -eq 75 ] || fail "stop: exit code $code, expected 75: $(cat "$work/log")"
+
+begin "$work/killed"
+for pid in $(pgrep -P $launcher); do # rank 4 is the member of the second group
+    tr '\0' '\n' < "/proc/$pid/environ" | grep -qx OMPI_COMM_WORLD_RANK=4 && kill -KILL "$pid"
+done
+wait $launcher && fail "a job with a dead member ended well"
+
+mpirun -n 3 "$CLADE" search "$work/experiment.json" --run "$work/whole" 2> /dev/null || fail "the whole run failed"
+timeout 100 mpirun -n 4 "$CLADE" resume "$work/stopped" --group 3 2> "$work/log" || fail "resume: $(cat "$work/log")"
+timeout 100 mpirun -n 3 "$CLADE" resume "$work/killed" --group 2 2> "$work/log" || fail "resume: $(cat "$work/log")"
+for run in stopped killed; do
+    [ "$(hash_of "$work/$run")" = "$(hash_of "$work/whole")" ] || fail "$run: another run hash after the resume"
+done
+echo "group failures: told once, stopped, resumed"
