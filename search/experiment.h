@@ -11,7 +11,8 @@ struct clade_problem_form;
 
 typedef struct clade_experiment {
     uint64_t seed;
-    const struct clade_problem_form *form; /* a closed-form problem instead of models (subject_form.h): then there are no
+    const struct clade_problem_form
+        *form;                           /* a closed-form problem instead of models (subject_form.h): then there are no
                                               paths, parents and methods; borrowed. NULL: merges */
     char *base, *probes;                 /* paths that can be opened (absolute after reading), owned */
     char **parent_names, **parent_paths; /* (n_parents), owned */

@@ -4,7 +4,8 @@
 
 #include "search/algorithm.h"
 
-extern const clade_algorithm clade_algorithm_random, clade_algorithm_nsga2, clade_algorithm_sms_emoa, clade_algorithm_cma_es;
+extern const clade_algorithm clade_algorithm_random, clade_algorithm_nsga2, clade_algorithm_sms_emoa,
+    clade_algorithm_cma_es;
 extern const clade_algorithm clade_algorithm_sobol, clade_algorithm_nsga3, clade_algorithm_moead;
 extern const clade_algorithm clade_algorithm_catcma, clade_algorithm_lshade;
 extern const clade_algorithm clade_algorithm_tpe, clade_algorithm_m2n2, clade_algorithm_map_elites;

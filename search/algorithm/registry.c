@@ -3,20 +3,10 @@
 #include "search/algorithm/descriptors.h"
 
 static const clade_algorithm *const algorithms[] = {
-    &clade_algorithm_portfolio,
-    &clade_algorithm_minibatch,
-    &clade_algorithm_sms_emoa,
-    &clade_algorithm_nsga2,
-    &clade_algorithm_cma_es,
-    &clade_algorithm_nsga3,
-    &clade_algorithm_moead,
-    &clade_algorithm_sobol,
-    &clade_algorithm_catcma,
-    &clade_algorithm_lshade,
-    &clade_algorithm_m2n2,
-    &clade_algorithm_map_elites,
-    &clade_algorithm_tpe,
-    &clade_algorithm_random,
+    &clade_algorithm_portfolio, &clade_algorithm_minibatch, &clade_algorithm_sms_emoa, &clade_algorithm_nsga2,
+    &clade_algorithm_cma_es,    &clade_algorithm_nsga3,     &clade_algorithm_moead,    &clade_algorithm_sobol,
+    &clade_algorithm_catcma,    &clade_algorithm_lshade,    &clade_algorithm_m2n2,     &clade_algorithm_map_elites,
+    &clade_algorithm_tpe,       &clade_algorithm_random,
 };
 
 const clade_algorithm *const *clade_algorithms(size_t *count)

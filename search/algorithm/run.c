@@ -20,8 +20,12 @@ static clade_status tell_next(run *r)
     bool finite = true;
     for (size_t k = 0; k < m; k++)
         finite &= isfinite(objectives[k]) != 0;
-    const clade_told told = {
-        .child = r->told++, .genome = genome, .objectives = finite ? objectives : NULL, .cost = 1, .own = true, .complete = true};
+    const clade_told told = {.child = r->told++,
+                             .genome = genome,
+                             .objectives = finite ? objectives : NULL,
+                             .cost = 1,
+                             .own = true,
+                             .complete = true};
     return r->algorithm->tell(r->state, &told);
 }
 

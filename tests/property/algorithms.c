@@ -110,8 +110,12 @@ static void check_order(const clade_algorithm *algorithm)
             for (; told < before; told++) {
                 double objectives[2];
                 clade_problem_form_evaluate(form, genomes[told], objectives);
-                const clade_told result = {
-                    .child = told, .genome = genomes[told], .objectives = objectives, .cost = 1, .own = true, .complete = true};
+                const clade_told result = {.child = told,
+                                           .genome = genomes[told],
+                                           .objectives = objectives,
+                                           .cost = 1,
+                                           .own = true,
+                                           .complete = true};
                 assert_ok(algorithm->tell(it, &result));
             }
             check_variants(algorithm, it, child, space.n_genes);
