@@ -6,13 +6,13 @@ set -euo pipefail
 packages=(
     build-essential cmake ninja-build pkg-config
     libopenmpi-dev openmpi-bin libopenblas-dev liblapacke-dev libkissfft-dev
-    libcjson-dev libsqlite3-dev sqlite3 zlib1g-dev libjpeg62-turbo-dev libyaml-dev libssl-dev libcmocka-dev
+    libsqlite3-dev sqlite3 zlib1g-dev libjpeg62-turbo-dev libyaml-dev libssl-dev libcmocka-dev
 )
 
 if ! command -v apt-get > /dev/null; then
     cat >&2 << END
 There is no apt-get here. Please install by other means, each library with its headers: C17 compiler, CMake >= 3.25,
-Ninja, pkg-config, Open MPI, OpenBLAS (with CBLAS), LAPACKE, KissFFT (float), cJSON, SQLite 3 and its shell, zlib,
+Ninja, pkg-config, Open MPI, OpenBLAS (with CBLAS), LAPACKE, KissFFT (float), SQLite 3 and its shell, zlib,
 libjpeg-turbo, libyaml, OpenSSL (libcrypto), cmocka. Debian calls them: ${packages[*]}
 END
     exit 1

@@ -10,6 +10,7 @@
 #include "clade/log.h"
 #include "search/export/card.h"
 #include "search/export/lineage.h"
+#include "search/run_folder.h"
 #include "search/subject_merge.h"
 
 #define STAGED_PREFIX "best.tmp-"
@@ -71,6 +72,7 @@ static clade_status begin(best *self, clade_ledger *ledger, const clade_experime
         return clade_fail_memory(strlen(run_folder) + sizeof name, "a path");
     CLADE_TRY(clade_lineage_read(ledger, child, &self->lineage));
     CLADE_TRY(parse_recipe(&self->lineage.items[self->lineage.count - 1].row, &self->recipe));
+    CLADE_TRY(clade_recipe_place(experiment, self->recipe));
     if (self->recipe->base)
         CLADE_TRY(stamp(ledger, CLADE_BASE_NAME, self->recipe->base));
     for (size_t p = 0; p < self->recipe->n_parents; p++)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clade/alloc.h"
 #include "clade/log.h"
@@ -25,6 +26,17 @@ double clade_engine_clock(void)
 
 /* ---- progress, and the best as it is, while the run goes on ---- */
 
+/* Children whose result waits for those before them. */
+static uint64_t count_waiting(const clade_engine *engine)
+{
+    uint64_t waiting = 0;
+    for (uint64_t c = engine->committed; c < engine->asked; c++) {
+        const clade_slot_state state = engine->slots[c % engine->experiment->window].state;
+        waiting += state == CLADE_SLOT_ARRIVED || state == CLADE_SLOT_SETTLED;
+    }
+    return waiting;
+}
+
 static clade_status report(clade_engine *engine, bool last)
 {
     const clade_experiment *experiment = engine->experiment;
@@ -36,6 +48,10 @@ static clade_status report(clade_engine *engine, bool last)
                                .failed = engine->failed,
                                .budget_children = experiment->children,
                                .in_flight = engine->asked - engine->committed,
+                               .waiting = count_waiting(engine),
+                               .images = engine->images,
+                               .seconds = engine->seconds_before + now - engine->started,
+                               .workers = clade_pool_workers(engine->pool),
                                .eta_seconds = -1.0,
                                .front = engine->front.count,
                                .hypervolume = engine->hypervolume,
@@ -200,12 +216,17 @@ static clade_status end_session(clade_engine *engine, clade_status status)
     clade_ledger_cancel(engine->ledger);
     if (status == CLADE_EINTERRUPTED) {
         char detail[64];
+        clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: stopped after %llu children", committed);
         snprintf(detail, sizeof detail, "{\"committed\":%llu}", committed);
         CLADE_TRY(clade_ledger_put_event(engine->ledger, "interrupted", detail));
         return clade_fail(CLADE_EINTERRUPTED,
                           "stopped after %llu children; everything is kept, to go on: clade resume %s", committed,
                           engine->options->run_folder);
     }
+    if (status == CLADE_OK)
+        clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: finished after %llu children", committed);
+    else
+        clade_log_record(CLADE_LOG_ERROR, CLADE_LOG_NOBODY, "session ends: %s", clade_error_message());
     if (status == CLADE_OK || status == CLADE_EIO)
         return status; /* with a full disk there is nothing more to write */
     clade_text message = {0};
@@ -224,6 +245,9 @@ clade_status clade_engine_run(const clade_experiment *experiment, const clade_su
     clade_engine engine = {.experiment = experiment, .subject = subject, .pool = pool, .options = options};
     clade_status status = clade_engine_open(&engine);
     const bool opened = status == CLADE_OK;
+    if (opened)
+        clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session begins: %zu workers, process %ld",
+                         clade_pool_workers(pool), (long)getpid());
     if (status == CLADE_OK)
         status = clade_engine_begin(&engine);
     if (status == CLADE_OK)

@@ -16,7 +16,11 @@
 
 typedef struct clade_progress {
     uint64_t committed, failed, budget_children; /* budget 0: none */
-    uint64_t in_flight;
+    uint64_t in_flight;                          /* bred, not committed */
+    uint64_t waiting;                            /* of these, with a result that waits for its turn */
+    uint64_t images;                             /* forwarded on the search split for the committed */
+    double seconds;                              /* of the run, over all its sessions */
+    size_t workers;
     double children_per_second, eta_seconds; /* eta < 0: unknown */
     size_t front;                            /* members */
     double hypervolume; /* of the front, in the experiment's first two or three objectives, against a
@@ -35,8 +39,9 @@ typedef struct clade_engine_options {
 
 /* A fresh run: RUN_FOLDER must not exist (CLADE_EUSAGE: says resume). Writes experiment.json as resolved and run.db. */
 clade_status clade_run_create(const clade_experiment *experiment, const char *run_folder) CLADE_CHECK_RESULT;
-/* The experiment of a run folder with the budget as it is now; CHILDREN > 0 raises it (recorded as an event; the budget
- * of seconds begins anew). CLADE_EUSAGE when CHILDREN is less than what the run has already. */
+/* The experiment of a run folder with the budget as it is now and the paths where the files are now (run_folder.h);
+ * CHILDREN > 0 raises the budget (recorded as an event; the budget of seconds begins anew). CLADE_EUSAGE when CHILDREN is
+ * less than what the run has already. */
 clade_status clade_run_experiment(const char *run_folder, uint64_t children,
                                   clade_experiment **experiment) CLADE_CHECK_RESULT;
 /* Open the ledger of a run folder for reading. */

@@ -291,6 +291,8 @@ clade_status clade_engine_commit(clade_engine *engine)
                              .tasks = row.failed ? NULL : slot->outcome.tasks,
                              .n_tasks = row.failed ? 0 : slot->outcome.n_tasks};
     CLADE_TRY(clade_levels_tell(engine->levels, &told));
+    if (row.failed && !known)
+        clade_log_record(CLADE_LOG_WARNING, (int64_t)row.child, "failed: %s", clade_text_get(&slot->result.reason));
     if (row.failed)
         CLADE_TRY(count_failure(engine, slot));
     else

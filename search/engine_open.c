@@ -20,14 +20,14 @@ static clade_status begin_session(clade_engine *engine)
     clade_status status = clade_text_status(&now);
     if (status == CLADE_OK)
         status = clade_ledger_get_platform(engine->ledger, &before, &found);
-    const bool moved = found && strcmp(clade_text_get(&before), clade_text_get(&now)) != 0;
+    engine->moved = found && strcmp(clade_text_get(&before), clade_text_get(&now)) != 0;
     if (status == CLADE_OK)
         status = clade_ledger_put_platform(engine->ledger, clade_text_get(&now));
     snprintf(detail, sizeof detail, "{\"workers\":%zu,\"process\":%ld}", clade_pool_workers(engine->pool),
              (long)getpid());
     if (status == CLADE_OK)
         status = clade_ledger_put_event(engine->ledger, "session", detail);
-    if (status == CLADE_OK && moved) {
+    if (status == CLADE_OK && engine->moved) {
         clade_log(CLADE_LOG_WARNING,
                   "this session runs on another platform than the last one; scores may differ in their last bits from "
                   "those of an uninterrupted run (before: %s; now: %s)",
@@ -107,13 +107,16 @@ clade_status clade_engine_begin(clade_engine *engine)
                                     .window = experiment->window,
                                     .parameters = experiment->algorithm_parameters,
                                     .children = experiment->planned > 0 ? experiment->planned : experiment->children,
-                                    .images = experiment->images,
+                                    .images = experiment->planned_images > 0 ? experiment->planned_images
+                                                                             : experiment->images,
                                     .line_share = experiment->line_share};
     CLADE_TRY(engine->subject->kind->begin(engine->subject->state, &session, &problem));
     engine->space = problem.space;
     engine->n_first = problem.n_first;
     engine->front.n_objectives = experiment->n_objectives;
     CLADE_TRY(open_slots(engine));
+    if (engine->moved)
+        CLADE_TRY(clade_engine_check_platform(engine));
     return clade_levels_create(experiment->algorithm, &problem, &experiment->preselect, &engine->levels);
 }
 

@@ -1,5 +1,6 @@
 /* What the engine's files share: engine.c (the loop), engine_open.c (sessions), engine_child.c (asking and committing),
- * engine_budget.c (when it ends), engine_race.c (opponents), engine_guard.c (entropy). */
+ * engine_budget.c (when it ends), engine_platform.c (another machine), engine_race.c (opponents), engine_guard.c
+ * (entropy). */
 #ifndef CLADE_ENGINE_STATE_H
 #define CLADE_ENGINE_STATE_H
 
@@ -60,6 +61,7 @@ typedef struct clade_engine {
     uint64_t replayed; /* committed in earlier sessions */
     uint64_t stop_at;  /* children asked when the seconds were up in an earlier session; UINT64_MAX: they were not */
     bool closed;       /* a budget is reached: no more children are asked */
+    bool moved;        /* the last session ran on another platform */
     /* the front's progress */
     double hypervolume;      /* of the front now */
     double last_gain_volume; /* when it last gained */
@@ -86,6 +88,11 @@ clade_status clade_engine_begin(clade_engine *engine) CLADE_CHECK_RESULT;
 void clade_engine_close(clade_engine *engine);
 /* The session as the subject gets it. */
 clade_run_session clade_engine_session(const clade_engine *engine);
+
+/* ---- engine_platform.c ---- */
+
+/* Score a child of earlier sessions again, and say whether it is the same to the last bit. The pool is idle. */
+clade_status clade_engine_check_platform(clade_engine *engine) CLADE_CHECK_RESULT;
 
 /* ---- engine_budget.c ---- */
 

@@ -57,6 +57,7 @@ typedef struct clade_experiment {
     uint64_t
         planned; /* children of the budget before it was raised: what schedules of algorithms go by, or a replay would
                          differ; 0: it was not raised */
+    uint64_t planned_images;   /* the same of images */
     uint64_t children, images; /* budget; 0: no limit (children default 600) */
     double seconds;            /* 0: no limit */
     uint64_t no_progress;      /* children without a gain in hypervolume that end the run; 0: never (default) */

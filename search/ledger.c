@@ -46,6 +46,10 @@ static const char version_2[] =
     "CREATE TABLE series (child INTEGER PRIMARY KEY, images INTEGER NOT NULL, seconds "
     "REAL, hypervolume REAL NOT NULL, front INTEGER NOT NULL)";
 
+/* For ledger_count.c: all that it wants of evaluations, in order of time. */
+static const char counts_index[] = "CREATE INDEX IF NOT EXISTS evaluations_in_time ON evaluations"
+                                   " (session, at, child, split, same_as, images, seconds)";
+
 double clade_ledger_now(void)
 {
     struct timespec now;
@@ -166,6 +170,8 @@ clade_status clade_ledger_create(const char *path, clade_ledger **out)
     if (status == CLADE_OK)
         status = clade_sqlite_execute(ledger->db, version_2);
     if (status == CLADE_OK)
+        status = clade_sqlite_execute(ledger->db, counts_index);
+    if (status == CLADE_OK)
         status = put_version(ledger);
     if (status == CLADE_OK) {
         *out = ledger;
@@ -194,6 +200,8 @@ clade_status clade_ledger_open(const char *path, bool write, clade_ledger **out)
     }
     if (status == CLADE_OK && write && ledger->version < CLADE_LEDGER_VERSION)
         status = upgrade(ledger);
+    if (status == CLADE_OK && write) /* older programs made none */
+        status = clade_sqlite_execute(ledger->db, counts_index);
     if (status == CLADE_OK && write)
         status = clade_ledger_learn(ledger);
     if (status == CLADE_OK)

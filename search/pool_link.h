@@ -7,6 +7,10 @@
  *   leader -> coordinator       RESULT header+text
  *   every rank -> coordinator   READY header+text | STOPPED
  *
+ * and of `clade doctor` (roll_call.h):
+ *   coordinator -> every rank   CALL | STOP
+ *   every rank -> coordinator   READY header+machine | STOPPED
+ *
  * A worker rank on its own is the leader of a group of one; groups are in pool_group.c.
  * Every message is one MPI message of bytes, all ranks are the same program, and its size comes with it. Nobody blocks
  * inside MPI: everything is Isend, Improbe and a nap, because a blocked Open MPI rank spins on its core, which on a
@@ -26,7 +30,8 @@ enum {
     CLADE_TAG_SHARE,
     CLADE_TAG_PART,
     CLADE_TAG_RUNG,
-    CLADE_TAG_VERDICT
+    CLADE_TAG_VERDICT,
+    CLADE_TAG_CALL
 };
 enum { CLADE_ANY = -1 };                                                                 /* of ranks or tags */
 enum { CLADE_SHORTEST_NAP = 50, CLADE_COORDINATOR_NAP = 1000, CLADE_WORKER_NAP = 2000 }; /* microseconds */

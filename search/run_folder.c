@@ -1,7 +1,7 @@
 /* A run's folder: made whole, and what is asked of it. */
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "clade/log.h"
-#include "search/engine.h"
+#include "search/run_folder.h"
 
 static clade_status refuse_existing(const char *run_folder)
 {
@@ -18,7 +18,8 @@ static clade_status refuse_existing(const char *run_folder)
                       run_folder);
 }
 
-static clade_status fill(const clade_experiment *experiment, const char *staged)
+/* STAGED becomes RUN_FOLDER. */
+static clade_status fill(const clade_experiment *experiment, const char *staged, const char *run_folder)
 {
     clade_text pretty = {0}, compact = {0};
     clade_ledger *ledger = NULL;
@@ -35,6 +36,8 @@ static clade_status fill(const clade_experiment *experiment, const char *staged)
         status = clade_ledger_create(database, &ledger);
     if (status == CLADE_OK)
         status = clade_ledger_put_experiment(ledger, clade_text_get(&compact));
+    if (status == CLADE_OK)
+        status = clade_places_put(ledger, run_folder, experiment);
     clade_ledger_close(ledger);
     clade_text_free(&pretty);
     clade_text_free(&compact);
@@ -115,7 +118,7 @@ clade_status clade_run_create(const clade_experiment *experiment, const char *ru
     if (status == CLADE_OK)
         status = clade_make_folders(clade_text_get(&staged));
     if (status == CLADE_OK)
-        status = fill(experiment, clade_text_get(&staged));
+        status = fill(experiment, clade_text_get(&staged), clade_text_get(&plain));
     if (status == CLADE_OK)
         status = put_in_place(clade_text_get(&staged), clade_text_get(&plain));
     if (status != CLADE_OK && staged.length > 0) {
@@ -131,55 +134,7 @@ clade_status clade_run_create(const clade_experiment *experiment, const char *ru
     return status;
 }
 
-/* ---- the experiment, with what was added to its budget ---- */
-
-static clade_status read_extension(clade_ledger *ledger, const char *path, clade_experiment *experiment)
-{
-    clade_text detail = {0};
-    clade_json *document = NULL;
-    clade_problems problems = {0};
-    uint64_t number = 0;
-    bool found = false;
-    clade_status status = clade_ledger_get_event(ledger, "budget", &detail, &number, &found);
-    if (status == CLADE_OK && found)
-        status = clade_json_parse(clade_text_get(&detail), detail.length, path, CLADE_EINPUT, &document);
-    if (status == CLADE_OK && found) {
-        const clade_json_at root = clade_json_root(document), children = clade_json_member(&root, "children");
-        experiment->planned = experiment->children;
-        (void)clade_json_u64(&children, &problems, &experiment->children);
-        status = clade_problems_end(&problems, CLADE_EINPUT);
-    }
-    clade_json_free(document);
-    clade_text_free(&detail);
-    return status;
-}
-
-static clade_status extend(const char *path, uint64_t children, clade_experiment *experiment)
-{
-    clade_ledger *ledger = NULL;
-    clade_ledger_counts counts;
-    if (experiment->children == 0)
-        return clade_fail(CLADE_EUSAGE, "%s: this run has no limit of children that --children %" PRIu64 " could raise",
-                          path, children);
-    if (children < experiment->children)
-        return clade_fail(CLADE_EUSAGE,
-                          "%s: --children %" PRIu64 " is less than the %" PRIu64
-                          " this run has already; a budget can only be raised",
-                          path, children, experiment->children);
-    CLADE_TRY(clade_ledger_open(path, true, &ledger));
-    clade_status status = clade_ledger_count(ledger, &counts);
-    if (status == CLADE_OK) {
-        char detail[128];
-        snprintf(detail, sizeof detail, "{\"children\":%" PRIu64 ",\"wall_seconds\":%.3f,\"bred\":%" PRIu64 "}",
-                 children, counts.wall_seconds, counts.children);
-        status = clade_ledger_put_event(ledger, "budget", detail);
-    }
-    clade_ledger_close(ledger);
-    if (experiment->planned == 0)
-        experiment->planned = experiment->children;
-    experiment->children = children;
-    return status;
-}
+/* ---- a run that is there ---- */
 
 clade_status clade_run_ledger(const char *run_folder, clade_ledger **ledger)
 {
@@ -191,29 +146,151 @@ clade_status clade_run_ledger(const char *run_folder, clade_ledger **ledger)
     return status;
 }
 
-clade_status clade_run_experiment(const char *run_folder, uint64_t children, clade_experiment **out)
+/* The experiment that LEDGER has, with the budget and the paths as they are now. */
+static clade_status stored_experiment(clade_ledger *ledger, const char *run_folder, clade_experiment **out)
 {
-    *out = NULL;
     clade_experiment *experiment = NULL;
-    clade_ledger *ledger = NULL;
-    clade_text json = {0};
-    char *path = clade_path_join(run_folder, "run.db");
-    clade_status status =
-        path ? clade_ledger_open(path, false, &ledger) : clade_fail_memory(strlen(run_folder) + 16, "a path");
+    clade_text json = {0}, name = {0};
+    clade_text_append(&name, "%s/run.db", run_folder);
+    clade_status status = clade_ledger_get_experiment(ledger, &json);
     if (status == CLADE_OK)
-        status = clade_ledger_get_experiment(ledger, &json);
+        status = clade_text_status(&name);
     if (status == CLADE_OK)
-        status = clade_experiment_parse(clade_text_get(&json), json.length, path, run_folder, &experiment);
+        status =
+            clade_experiment_parse(clade_text_get(&json), json.length, clade_text_get(&name), run_folder, &experiment);
     if (status == CLADE_OK)
-        status = read_extension(ledger, path, experiment);
-    clade_ledger_close(ledger);
-    if (status == CLADE_OK && children > 0 && children != experiment->children)
-        status = extend(path, children, experiment);
+        status = clade_budget_get(ledger, clade_text_get(&name), experiment);
+    if (status == CLADE_OK)
+        status = clade_places_get(ledger, run_folder, experiment);
     if (status == CLADE_OK)
         *out = experiment;
     else
         clade_experiment_free(experiment);
     clade_text_free(&json);
+    clade_text_free(&name);
+    return status;
+}
+
+static clade_status read_experiment(const char *run_folder, clade_experiment **out)
+{
+    clade_ledger *ledger = NULL;
+    *out = NULL;
+    CLADE_TRY(clade_run_ledger(run_folder, &ledger));
+    const clade_status status = stored_experiment(ledger, run_folder, out);
+    clade_ledger_close(ledger);
+    return status;
+}
+
+/* The file of REQUEST, if it names one: the paths it says, and its limits where the request has none of its own. */
+static clade_status take_file(const char *run_folder, clade_resume_request *request, clade_experiment *experiment)
+{
+    clade_experiment *wanted = NULL;
+    clade_text lines = {0};
+    if (!request->experiment)
+        return CLADE_OK;
+    clade_status status = clade_experiment_read(request->experiment, &wanted);
+    if (status == CLADE_OK)
+        status = clade_experiment_difference(wanted, experiment, &lines);
+    if (status == CLADE_OK && lines.length > 0)
+        status = clade_fail(CLADE_ECONFIG,
+                            "%s: is not the experiment of %s, which goes on with its own (only budget.children, "
+                            "budget.images and budget.seconds may grow):%s",
+                            request->experiment, run_folder, clade_text_get(&lines));
+    if (status == CLADE_OK && request->children == 0 && wanted->children > experiment->children)
+        request->children = wanted->children;
+    if (status == CLADE_OK && request->images == 0 && wanted->images > experiment->images)
+        request->images = wanted->images;
+    if (status == CLADE_OK && request->seconds == 0 && wanted->seconds > experiment->seconds)
+        request->seconds = (uint64_t)ceil(wanted->seconds);
+    if (status == CLADE_OK)
+        status = clade_places_copy(wanted, experiment);
+    clade_text_free(&lines);
+    clade_experiment_free(wanted);
+    return status;
+}
+
+/* What was decided, into the ledger. MOVED: paths are other ones. */
+static clade_status keep(const char *run_folder, const clade_experiment *experiment, bool moved,
+                         clade_budget_change change)
+{
+    clade_ledger *ledger = NULL;
+    if (!moved && change == CLADE_BUDGET_SAME)
+        return CLADE_OK;
+    char *path = clade_path_join(run_folder, "run.db");
+    clade_status status =
+        path ? clade_ledger_open(path, true, &ledger) : clade_fail_memory(strlen(run_folder) + 16, "a path");
+    if (status == CLADE_OK && change != CLADE_BUDGET_SAME)
+        status = clade_budget_put(ledger, experiment, change);
+    if (status == CLADE_OK && moved)
+        status = clade_places_put(ledger, run_folder, experiment);
+    clade_ledger_close(ledger);
     clade_free(path);
+    return status;
+}
+
+/* The experiment of LEDGER as ASKED; all that can be refused is refused here, and nothing is written. */
+static clade_status decide(clade_ledger *ledger, const char *run_folder, const clade_resume_request *asked,
+                           clade_experiment **out, bool *moved, clade_budget_change *change)
+{
+    clade_resume_request request = *asked;
+    CLADE_TRY(stored_experiment(ledger, run_folder, out));
+    for (size_t i = 0; i < request.n_moved; i++)
+        CLADE_TRY(clade_places_move(*out, request.moved[i]));
+    CLADE_TRY(take_file(run_folder, &request, *out));
+    CLADE_TRY(clade_budget_raise(run_folder, &request, *out, change));
+    CLADE_TRY(clade_places_check(*out, run_folder));
+    return clade_places_differ(ledger, run_folder, *out, moved);
+}
+
+clade_status clade_run_resume(const char *run_folder, const clade_resume_request *asked, clade_experiment **out)
+{
+    clade_experiment *experiment = NULL;
+    clade_ledger *ledger = NULL;
+    bool moved = false;
+    clade_budget_change change = CLADE_BUDGET_SAME;
+    *out = NULL;
+    CLADE_TRY(clade_run_ledger(run_folder, &ledger));
+    clade_status status = decide(ledger, run_folder, asked, &experiment, &moved, &change);
+    clade_ledger_close(ledger);
+    if (status == CLADE_OK)
+        status = keep(run_folder, experiment, moved, change);
+    if (status == CLADE_OK)
+        *out = experiment;
+    else
+        clade_experiment_free(experiment);
+    return status;
+}
+
+clade_status clade_run_experiment(const char *run_folder, uint64_t children, clade_experiment **out)
+{
+    const clade_resume_request request = {.children = children};
+    return children > 0 ? clade_run_resume(run_folder, &request, out) : read_experiment(run_folder, out);
+}
+
+clade_status clade_run_refuse(const char *run_folder, const clade_experiment *wanted)
+{
+    clade_experiment *have = NULL;
+    clade_text lines = {0};
+    clade_status status = wanted ? read_experiment(run_folder, &have) : CLADE_EUSAGE;
+    if (status == CLADE_OK)
+        status = clade_experiment_difference(wanted, have, &lines);
+    const bool known = status == CLADE_OK,
+               grew = known && (wanted->children > have->children || wanted->images > have->images ||
+                                wanted->seconds > have->seconds);
+    if (known && lines.length > 0)
+        status =
+            clade_fail(CLADE_EUSAGE,
+                       "%s: the run folder exists already, of another experiment:%s\nto go on with that run: clade "
+                       "resume %s; for another one, choose another folder",
+                       run_folder, clade_text_get(&lines), run_folder);
+    else if (grew)
+        status = clade_fail(CLADE_EUSAGE,
+                            "%s: the run folder exists already; to go on with it to the larger budget: clade resume %s "
+                            "--experiment FILE",
+                            run_folder, run_folder);
+    else
+        status = refuse_existing(run_folder);
+    clade_text_free(&lines);
+    clade_experiment_free(have);
     return status;
 }

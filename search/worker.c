@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/log.h"
 #include "search/batch.h"
 #include "search/item_choice.h"
 
@@ -264,6 +265,7 @@ clade_status clade_worker_score(clade_worker *worker, const clade_job *job, cons
 {
     clade_recipe *recipe = NULL;
     *score = (clade_score){0};
+    clade_log_set_child(job->split == CLADE_SEARCH ? (int64_t)job->number : CLADE_LOG_NOBODY);
     clade_status status = parse_recipe(job->recipe, job->recipe_length, &recipe);
     if (status == CLADE_OK)
         status = check_parents(worker, recipe);
@@ -273,6 +275,7 @@ clade_status clade_worker_score(clade_worker *worker, const clade_job *job, cons
         status = clade_child_make(worker->child, recipe);
     if (status == CLADE_OK)
         status = score_child(worker, job, meeting, score);
+    clade_log_set_child(CLADE_LOG_NOBODY);
     clade_recipe_free(recipe);
     return status;
 }

@@ -74,7 +74,6 @@ CONFIGS = {
         ("portfolio", 100000, 5, {"algorithm": "portfolio"}),
         ("random", 100000, 5, {"algorithm": "random"}),
         ("evolve", 100000, 5, {"space": EVOLVE_SPACE, "algorithm": EVOLVE, **EVOLVE_SCORES}),
-        ("portfolio fifth", 20000, 5, {"algorithm": "portfolio"}),
         ("portfolio without preselect", 100000, 5, {"algorithm": "portfolio", "preselect": PLAIN}),
         ("portfolio without loss", 100000, 5, {"algorithm": "portfolio", "signal": "objective"}),
         ("portfolio without first", 100000, 5, {"algorithm": "portfolio", "hand_made": False}),
@@ -87,6 +86,12 @@ CONFIGS = {
         ("sobol", 100000, 5, {"algorithm": "sobol"}),
         ("layer minibatch", 100000, 5, {"space": LAYERS, "algorithm": "minibatch"}),
         ("wudi minibatch", 100000, 5, {"space": WUDI, "algorithm": RECIPE}),
+        # Six times as many images, and a fifth of that.
+        ("long portfolio", 605000, 5, {"algorithm": "portfolio"}),
+        ("long minibatch", 605000, 5, {"algorithm": "minibatch"}),
+        ("long random", 605000, 5, {"algorithm": "random"}),
+        ("long evolve", 605000, 5, {"space": EVOLVE_SPACE, "algorithm": EVOLVE, **EVOLVE_SCORES}),
+        ("long portfolio fifth", 121000, 5, {"algorithm": "portfolio"}),
     ],
 }
 

@@ -1,10 +1,10 @@
-/* JSON: the one wrapper around cJSON for reading, and a small writer with fixed key order and exact numbers.
+/* JSON: a strict reader, and a small writer with fixed key order and exact numbers.
  *
- * Reading is stricter than cJSON: caps on size, depth (64) and number of values (2^20); duplicate keys, trailing bytes,
- * control bytes, invalid UTF-8, \u0000 and numbers that overflow a double are refused. A clade_json_at is a value: a
- * node plus the place it was reached by ("space.methods[1]"), so every message can say where. Getters add one line
- * "FILE: PLACE: found X, expected Y" to a list of problems and return false; so a reader reports all mistakes of a file
- * at once. */
+ * Reading has caps on size, depth (64) and number of values (2^20); duplicate keys, trailing bytes, control bytes,
+ * invalid UTF-8, \u0000 and numbers that overflow a double are refused. Numbers are the nearest doubles, whatever the
+ * locale. A clade_json_at is a value: a node plus the place it was reached by ("space.methods[1]"), so every message
+ * can say where. Getters add one line "FILE: PLACE: found X, expected Y" to a list of problems and return false; so a
+ * reader reports all mistakes of a file at once. */
 #ifndef CLADE_JSON_H
 #define CLADE_JSON_H
 
@@ -95,8 +95,5 @@ void clade_json_put_null(clade_json_writer *writer, const char *key);
 void clade_json_put_bits(clade_json_writer *writer, const char *key, const uint8_t *bits, size_t count);
 /* VALUE is already JSON, inserted as it is. */
 void clade_json_put_raw(clade_json_writer *writer, const char *key, const char *value);
-
-/* The version of cJSON, "1.7.15"; borrowed. */
-const char *clade_cjson_version(void);
 
 #endif

@@ -1,40 +1,30 @@
-/* clade doctor: what was found on this machine and what could go wrong here. */
+/* clade doctor: what was found here, on every rank under mpirun, and what could go wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "clade/alloc.h"
 #include "clade/corruption.h"
+#include "clade/files.h"
 #include "clade/idx.h"
 #include "clade/kernels.h"
 #include "clade/linalg.h"
 #include "clade/merge.h"
 #include "search/command/command.h"
+#include "search/command/doctor_checks.h"
 #include "search/engine.h"
+#include "search/roll_call.h"
 
-typedef struct machine {
-    long cores;
-    double memory, shared_memory, disk; /* bytes free; negative: unknown */
-    double temporary;
-} machine;
+typedef struct diagnosis {
+    clade_machine *machines; /* (count), owned */
+    size_t count;
+    const char *experiment; /* the file that was asked about, or NULL; borrowed */
+    clade_appetite appetite;
+    clade_findings findings; /* owned */
+} diagnosis;
 
-static double free_bytes(const char *folder)
-{
-    struct statvfs info;
-    return statvfs(folder, &info) == 0 ? (double)info.f_bavail * (double)info.f_frsize : -1.0;
-}
-
-static machine look(void)
-{
-    return (machine){
-        .cores = sysconf(_SC_NPROCESSORS_ONLN),
-        .memory = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE),
-        .shared_memory = free_bytes("/dev/shm"),
-        .disk = free_bytes("."),
-        .temporary = free_bytes(getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp"),
-    };
-}
+/* ---- looking ---- */
 
 static bool on_path(const char *program)
 {
@@ -50,111 +40,192 @@ static bool on_path(const char *program)
     return false;
 }
 
-/* Each finding is one line: what is wrong and what to do. Returns how many there are. */
-static size_t find_problems(const machine *m, clade_text *text)
+/* What keeps `clade search --workers N` from starting mpirun. */
+static void check_launcher(clade_findings *findings)
 {
-    size_t count = 0;
-    if (!on_path("mpirun")) {
-        count++;
-        clade_text_append(text,
-                          "mpirun is not on PATH: `clade search --workers N` cannot launch; install openmpi-bin\n");
-    }
-    if (clade_blas_threads() != 1) {
-        count++;
-        clade_text_append(text, "BLAS uses %d threads: ranks will fight for cores; set OPENBLAS_NUM_THREADS=1\n",
-                          clade_blas_threads());
-    }
-    if (m->shared_memory >= 0.0 && m->shared_memory < 64e6) {
-        count++;
-        clade_text_append(text,
-                          "/dev/shm has only %.0f MB free: Open MPI may not start; in a container use --shm-size\n",
-                          m->shared_memory / 1e6);
-    }
-    if (m->disk >= 0.0 && m->disk < 1e9) {
-        count++;
-        clade_text_append(text, "only %.0f MB free on this disk: a run folder with weights may not fit\n",
-                          m->disk / 1e6);
-    }
-    if (m->memory < 1e9) {
-        count++;
-        clade_text_append(text, "only %.0f MB of memory free\n", m->memory / 1e6);
-    }
-    if (geteuid() == 0 && getenv("OMPI_ALLOW_RUN_AS_ROOT") == NULL) {
-        count++;
-        clade_text_append(text, "running as root: mpirun refuses unless OMPI_ALLOW_RUN_AS_ROOT=1 and "
-                                "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 are set\n");
-    }
-    return count;
+    if (!on_path("mpirun"))
+        clade_finding(findings, false,
+                      "mpirun is not on PATH: `clade search --workers N` cannot launch; install openmpi-bin");
+    if (geteuid() == 0 && getenv("OMPI_ALLOW_RUN_AS_ROOT") == NULL)
+        clade_finding(findings, false,
+                      "running as root: mpirun refuses unless OMPI_ALLOW_RUN_AS_ROOT=1 and "
+                      "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 are set");
 }
 
-static void print_json(const machine *m, const char *platform, const char *problems, clade_text *text)
+static clade_status look(diagnosis *self)
 {
+    self->machines = clade_calloc(self->count, sizeof *self->machines);
+    if (!self->machines)
+        return clade_fail_memory(self->count * sizeof *self->machines, "the ranks' machines");
+    CLADE_TRY(clade_machine_look(0, &self->machines[0]));
+    return self->count > 1 ? clade_roll_call(self->machines, self->count) : CLADE_OK;
+}
+
+static clade_status examine(diagnosis *self, const char *about)
+{
+    CLADE_TRY(look(self));
+    if (about && !clade_path_is_folder(about)) {
+        self->experiment = about;
+        CLADE_TRY(clade_doctor_experiment(about, &self->appetite));
+    }
+    if (self->count == 1)
+        check_launcher(&self->findings);
+    clade_diagnose(self->machines, self->count, clade_appetite_sum(&self->appetite), &self->findings);
+    if (about && clade_path_is_folder(about))
+        clade_doctor_folder(about, &self->findings);
+    return clade_text_status(&self->findings.text);
+}
+
+/* ---- printing ---- */
+
+static void put_machines(clade_json_writer *writer, const diagnosis *self)
+{
+    clade_json_begin_array(writer, "ranks");
+    for (size_t i = 0; i < self->count; i++) {
+        const clade_machine *m = &self->machines[i];
+        clade_json_begin_object(writer, NULL);
+        clade_json_put_integer(writer, "rank", m->rank);
+        clade_json_put_bool(writer, "answered", m->answered);
+        clade_json_put_string(writer, "host", m->host);
+        clade_json_put_number(writer, "cores_of_host", clade_machine_cores(self->machines, self->count, i));
+        clade_json_put_integer(writer, "blas_threads", m->blas_threads);
+        clade_json_put_number(writer, "memory_free_bytes", m->memory);
+        clade_json_put_number(writer, "shared_memory_free_bytes", m->shared_memory);
+        clade_json_put_number(writer, "clock_ahead_seconds", m->clock_ahead);
+        clade_json_end_object(writer);
+    }
+    clade_json_end_array(writer);
+}
+
+static void put_appetite(clade_json_writer *writer, const clade_appetite *appetite)
+{
+    clade_json_begin_object(writer, "experiment");
+    clade_json_put_number(writer, "worker_bytes", clade_appetite_sum(appetite));
+    clade_json_put_number(writer, "weights_bytes", appetite->weights);
+    clade_json_put_number(writer, "items_bytes", appetite->items);
+    clade_json_put_number(writer, "cache_bytes", appetite->cache);
+    clade_json_put_number(writer, "parents_bytes", appetite->parents);
+    clade_json_end_object(writer);
+}
+
+static void put_problems(clade_json_writer *writer, const clade_findings *findings)
+{
+    const char *problems = clade_text_get(&findings->text);
+    clade_json_begin_array(writer, "problems");
+    while (*problems != '\0') {
+        char line[1024];
+        const size_t length = strcspn(problems, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)length, problems);
+        clade_json_put_string(writer, NULL, line);
+        problems += length + (problems[length] == '\n');
+    }
+    clade_json_end_array(writer);
+    clade_json_put_u64(writer, "will_fail", findings->fatal);
+}
+
+static void print_json(const diagnosis *self, clade_text *text)
+{
+    const clade_machine *m = &self->machines[0];
     clade_json_writer writer = clade_json_writer_to(text, true);
     clade_json_begin_object(&writer, NULL);
-    clade_json_put_raw(&writer, "platform", platform);
+    clade_json_put_raw(&writer, "platform", clade_text_get(&m->platform));
     clade_json_put_string(&writer, "sqlite", clade_sqlite_version());
-    clade_json_put_string(&writer, "cjson", clade_cjson_version());
     clade_json_put_string(&writer, "zlib", clade_zlib_version());
     clade_json_put_string(&writer, "libyaml", clade_yaml_version());
-    clade_json_put_integer(&writer, "cores", m->cores);
+    clade_json_put_number(&writer, "cores", clade_machine_cores(self->machines, self->count, 0));
     clade_json_put_number(&writer, "memory_free_bytes", m->memory);
     clade_json_put_number(&writer, "shared_memory_free_bytes", m->shared_memory);
     clade_json_put_number(&writer, "disk_free_bytes", m->disk);
     clade_json_put_number(&writer, "temporary_free_bytes", m->temporary);
-    clade_json_begin_array(&writer, "problems");
-    while (*problems != '\0') {
-        char line[512];
-        const size_t length = strcspn(problems, "\n");
-        snprintf(line, sizeof line, "%.*s", (int)length, problems);
-        clade_json_put_string(&writer, NULL, line);
-        problems += length + (problems[length] == '\n');
-    }
-    clade_json_end_array(&writer);
+    put_machines(&writer, self);
+    if (self->experiment)
+        put_appetite(&writer, &self->appetite);
+    put_problems(&writer, &self->findings);
     clade_json_end_object(&writer);
     clade_text_append(text, "\n");
 }
 
-static void print_people(const machine *m, const char *problems, size_t count, clade_text *text)
+static void print_ranks(const diagnosis *self, clade_text *text)
 {
+    for (size_t i = 0; self->count > 1 && i < self->count; i++) {
+        const clade_machine *m = &self->machines[i];
+        if (!m->answered)
+            clade_text_append(text, "rank %-3d does not answer\n", m->rank);
+        else
+            clade_text_append(
+                text, "rank %-3d on %s: %.3g cores for all there, %.1f GB of memory free, clock %+.3f s\n", m->rank,
+                m->host, clade_machine_cores(self->machines, self->count, i), m->memory / 1e9, m->clock_ahead);
+    }
+}
+
+static void print_people(const diagnosis *self, clade_text *text)
+{
+    const clade_machine *m = &self->machines[0];
+    const clade_appetite *need = &self->appetite;
     clade_text_append(text, "MPI      %s\nBLAS     %s, core %s, %d thread(s)\n", clade_mpi_version(),
-                      clade_blas_config(), clade_blas_core(), clade_blas_threads());
-    clade_text_append(text, "others   SQLite %s, cJSON %s, zlib %s, libjpeg-turbo %s, libyaml %s\n",
-                      clade_sqlite_version(), clade_cjson_version(), clade_zlib_version(), clade_jpeg_version(),
-                      clade_yaml_version());
+                      clade_blas_config(), clade_blas_core(), m->blas_threads);
+    clade_text_append(text, "others   SQLite %s, zlib %s, libjpeg-turbo %s, libyaml %s\n", clade_sqlite_version(),
+                      clade_zlib_version(), clade_jpeg_version(), clade_yaml_version());
     clade_text_append(text, "kernels  %s\n", clade_kernels_best()->name);
-    clade_text_append(text, "cores    %ld\nmemory   %.1f GB free\n", m->cores, m->memory / 1e9);
+    clade_text_append(text, "cores    %.3g of %zu\nmemory   %.1f GB free\n",
+                      clade_machine_cores(self->machines, self->count, 0), m->online, m->memory / 1e9);
     clade_text_append(text, "/dev/shm %.1f GB free\ndisk     %.1f GB free here, %.1f GB in the temporary folder\n",
                       m->shared_memory / 1e9, m->disk / 1e9, m->temporary / 1e9);
-    if (count == 0)
+    print_ranks(self, text);
+    if (self->experiment)
+        clade_text_append(text,
+                          "a worker about %.2f GB for %s: weights %.2f, items %.2f, cache up to %.2f; base and parents "
+                          "%.2f GB, shared by the workers of a host\n",
+                          clade_appetite_sum(need) / 1e9, self->experiment, need->weights / 1e9, need->items / 1e9,
+                          need->cache / 1e9, need->parents / 1e9);
+    if (self->findings.count == 0)
         clade_text_append(text, "nothing wrong was found\n");
     else
-        clade_text_append(text, "\n%zu thing%s to know:\n%s", count, count == 1 ? "" : "s", problems);
+        clade_text_append(text, "\n%zu thing%s to know:\n%s", self->findings.count,
+                          self->findings.count == 1 ? "" : "s", clade_text_get(&self->findings.text));
+}
+
+/* ---- the command ---- */
+
+static clade_status diagnose(size_t ranks, const char *about, bool json)
+{
+    diagnosis self = {.count = ranks};
+    clade_text text = {0};
+    clade_status status = examine(&self, about);
+    if (status == CLADE_OK)
+        (json ? print_json : print_people)(&self, &text);
+    status = clade_finish_output(status, &text);
+    if (status == CLADE_OK && self.findings.fatal > 0)
+        status = clade_fail(CLADE_EIO, "a search would fail here: %zu of the %zu things above", self.findings.fatal,
+                            self.findings.count);
+    for (size_t i = 0; self.machines && i < self.count; i++)
+        clade_machine_fini(&self.machines[i]);
+    clade_free(self.machines);
+    clade_text_free(&self.findings.text);
+    return status;
 }
 
 static clade_status run(int argc, char **argv)
 {
     bool json = false;
+    int rank = 0, size = 1;
     const clade_option options[] = {{"--json", NULL, CLADE_OPTION_FLAG, &json, "print JSON"}};
     clade_arguments arguments;
-    CLADE_TRY(clade_parse_arguments(&clade_command_doctor, argc, argv, options, 1, 0, 0, &arguments));
+    CLADE_TRY(clade_parse_arguments(&clade_command_doctor, argc, argv, options, 1, 0, 1, &arguments));
     if (arguments.help)
         return CLADE_OK;
-    clade_text text = {0}, problems = {0}, platform = {0};
-    const machine m = look();
-    const size_t count = find_problems(&m, &problems);
-    clade_platform_print(&platform);
-    if (json)
-        print_json(&m, clade_text_get(&platform), clade_text_get(&problems), &text);
-    else
-        print_people(&m, clade_text_get(&problems), count, &text);
-    clade_text_free(&problems);
-    clade_text_free(&platform);
-    return clade_finish_output(CLADE_OK, &text);
+    if (clade_mpi_launched())
+        CLADE_TRY(clade_mpi_start(&rank, &size));
+    const char *about = arguments.count > 0 ? arguments.items[0] : NULL;
+    const clade_status status = rank > 0 ? clade_roll_answer(rank) : diagnose((size_t)size, about, json);
+    if (clade_mpi_launched())
+        clade_mpi_finish();
+    return status;
 }
 
 const clade_command clade_command_doctor = {
     .name = "doctor",
-    .synopsis = "[--json]",
-    .summary = "what was found here: MPI, BLAS, memory, disk, and what could go wrong",
+    .synopsis = "[DIR | EXPERIMENT.json] [--json]",
+    .summary = "what was found here: MPI, BLAS, memory, disk, and what could go wrong (under mpirun: on every rank)",
     .run = run,
 };

@@ -8,6 +8,7 @@
 #include "clade/files.h"
 #include "clade/hash.h"
 #include "search/engine.h"
+#include "search/run_folder.h"
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -28,6 +29,7 @@ static clade_status child_number(const char *source, const char *folder, const c
 
 static clade_status recipe_of_child(const char *folder, uint64_t child, clade_recipe **recipe)
 {
+    clade_experiment *experiment = NULL;
     clade_ledger *ledger = NULL;
     clade_child_row row = {0};
     clade_json *document = NULL;
@@ -49,6 +51,11 @@ static clade_status recipe_of_child(const char *folder, uint64_t child, clade_re
     clade_json_free(document);
     clade_child_row_fini(&row);
     clade_ledger_close(ledger);
+    if (status == CLADE_OK)
+        status = clade_run_experiment(folder, 0, &experiment);
+    if (status == CLADE_OK)
+        status = clade_recipe_place(experiment, *recipe);
+    clade_experiment_free(experiment);
     return status;
 }
 

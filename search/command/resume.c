@@ -2,25 +2,36 @@
 #include "search/command/command.h"
 #include "search/command/session.h"
 #include "search/command/stop.h"
+#include "search/command/watch.h"
+#include "search/run_folder.h"
 
-static clade_status resume(const char *folder, uint64_t children, uint64_t group)
+static clade_status resume(const char *folder, const clade_resume_request *request, uint64_t group, const char *metrics)
 {
     clade_experiment *experiment = NULL;
-    CLADE_TRY(clade_run_experiment(folder, children, &experiment));
-    clade_status status = clade_session_run(experiment, folder, group);
+    CLADE_TRY(clade_watch_check(metrics));
+    CLADE_TRY(clade_run_resume(folder, request, &experiment));
+    clade_status status = clade_session_run(experiment, folder, group, metrics);
     clade_experiment_free(experiment);
     return status;
 }
 
 static clade_status run(int argc, char **argv)
 {
-    const char *limit = NULL;
-    uint64_t children = 0, workers = 0, group = 1, seconds = 0;
+    const char *limit = NULL, *metrics = NULL;
+    uint64_t workers = 0, group = 1, seconds = 0;
+    clade_option_strings moved = {.count = 0};
+    clade_resume_request request = {0};
     const clade_option options[] = {
-        {"--children", "N", CLADE_OPTION_COUNT, &children, "raise the budget to N children"},
+        {"--children", "N", CLADE_OPTION_COUNT, &request.children, "raise the budget to N children"},
+        {"--images", "N", CLADE_OPTION_COUNT, &request.images, "raise the budget to N images"},
+        {"--seconds", "N", CLADE_OPTION_COUNT, &request.seconds, "raise the budget to N seconds of all sessions"},
+        {"--experiment", "FILE", CLADE_OPTION_STRING, &request.experiment,
+         "take a larger budget and other paths from FILE; refused, with the difference, if it says anything else"},
+        {"--moved", "OLD=NEW", CLADE_OPTION_STRINGS, &moved, "parents, base and probes below OLD are below NEW now"},
         {"--workers", "N", CLADE_OPTION_COUNT, &workers, "launch `mpirun -n N+1` on this command"},
         {"--group", "N", CLADE_OPTION_COUNT, &group, "workers that score one child together, by its tasks (1)"},
         {"--time-limit", "TIME", CLADE_OPTION_STRING, &limit, "stop after seconds or HH:MM:SS, as on a signal"},
+        {"--metrics", "FILE", CLADE_OPTION_STRING, &metrics, "keep FILE up to date for Prometheus (text format)"},
     };
     clade_arguments arguments;
     CLADE_TRY(clade_parse_arguments(&clade_command_resume, argc, argv, options, sizeof options / sizeof options[0], 1,
@@ -32,16 +43,19 @@ static clade_status run(int argc, char **argv)
     CLADE_TRY(clade_stop_parse("resume", "--time-limit", limit, &seconds));
     if (workers > 0 && !clade_mpi_launched())
         return clade_session_launch(workers, argc, argv);
+    request.moved = moved.items;
+    request.n_moved = moved.count;
     bool is_worker = false;
     clade_status status = clade_session_begin(seconds, &is_worker);
     if (status == CLADE_OK && !is_worker)
-        status = resume(arguments.items[0], children, group);
+        status = resume(arguments.items[0], &request, group, metrics);
     return clade_session_end(status);
 }
 
 const clade_command clade_command_resume = {
     .name = "resume",
-    .synopsis = "DIR [--children N] [--workers N] [--group N] [--time-limit TIME]",
+    .synopsis = "DIR [--children N] [--images N] [--seconds N] [--experiment FILE] [--moved OLD=NEW]... [--workers N] "
+                "[--group N] [--time-limit TIME] [--metrics FILE]",
     .summary = "go on with an interrupted run, to the same result as an uninterrupted one",
     .run = run,
 };

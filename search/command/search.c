@@ -6,6 +6,8 @@
 #include "search/command/command.h"
 #include "search/command/session.h"
 #include "search/command/stop.h"
+#include "search/command/watch.h"
+#include "search/run_folder.h"
 
 /* Everything that can be wrong with the request is found before the run folder is made. */
 static clade_status check_before_creating(const clade_experiment *experiment)
@@ -23,34 +25,48 @@ static clade_status check_before_creating(const clade_experiment *experiment)
     return status;
 }
 
-static clade_status search(const char *path, const char *run, uint64_t seed, uint64_t children, uint64_t group)
+/* The experiment that is asked for. */
+static clade_status read_wanted(const char *path, uint64_t seed, uint64_t children, clade_experiment **experiment)
+{
+    CLADE_TRY(clade_experiment_read(path, experiment));
+    if (seed != UINT64_MAX)
+        (*experiment)->seed = seed;
+    if (children != 0)
+        clade_experiment_set_children(*experiment, children);
+    return CLADE_OK;
+}
+
+static clade_status search(const char *path, const char *run, uint64_t seed, uint64_t children, uint64_t group,
+                           const char *metrics)
 {
     clade_experiment *experiment = NULL;
-    CLADE_TRY(clade_experiment_read(path, &experiment));
-    if (seed != UINT64_MAX)
-        experiment->seed = seed;
-    if (children != 0)
-        clade_experiment_set_children(experiment, children);
-    clade_status status = check_before_creating(experiment);
+    CLADE_TRY(read_wanted(path, seed, children, &experiment));
+    clade_status status = clade_watch_check(metrics);
+    if (status == CLADE_OK)
+        status = check_before_creating(experiment);
     if (status == CLADE_OK)
         status = clade_run_create(experiment, run);
     if (status == CLADE_OK)
-        status = clade_session_run(experiment, run, group);
+        status = clade_session_run(experiment, run, group, metrics);
     clade_experiment_free(experiment);
     return status;
 }
 
-static clade_status refuse_existing(const char *run)
+/* A run that is there is gone on with by `clade resume` only; whoever searches again is told what would be another. */
+static clade_status refuse_existing(const char *path, const char *run, uint64_t seed, uint64_t children)
 {
-    if (clade_path_exists(run))
-        return clade_fail(CLADE_EUSAGE, "%s: the run folder exists already; to go on with it: clade resume %s", run,
-                          run);
-    return CLADE_OK;
+    clade_experiment *wanted = NULL;
+    if (!clade_path_exists(run))
+        return CLADE_OK;
+    const bool readable = read_wanted(path, seed, children, &wanted) == CLADE_OK;
+    const clade_status status = clade_run_refuse(run, readable ? wanted : NULL);
+    clade_experiment_free(wanted);
+    return status;
 }
 
 static clade_status run(int argc, char **argv)
 {
-    const char *folder = NULL, *limit = NULL;
+    const char *folder = NULL, *limit = NULL, *metrics = NULL;
     uint64_t seed = UINT64_MAX, children = 0, workers = 0, group = 1, seconds = 0;
     const clade_option options[] = {
         {"--run", "DIR", CLADE_OPTION_STRING, &folder, "folder of the run; must not exist yet"},
@@ -59,6 +75,7 @@ static clade_status run(int argc, char **argv)
         {"--workers", "N", CLADE_OPTION_COUNT, &workers, "launch `mpirun -n N+1` on this command"},
         {"--group", "N", CLADE_OPTION_COUNT, &group, "workers that score one child together, by its tasks (1)"},
         {"--time-limit", "TIME", CLADE_OPTION_STRING, &limit, "stop after seconds or HH:MM:SS, as on a signal"},
+        {"--metrics", "FILE", CLADE_OPTION_STRING, &metrics, "keep FILE up to date for Prometheus (text format)"},
     };
     clade_arguments arguments;
     CLADE_TRY(clade_parse_arguments(&clade_command_search, argc, argv, options, sizeof options / sizeof options[0], 1,
@@ -72,21 +89,22 @@ static clade_status run(int argc, char **argv)
         return clade_fail(CLADE_EUSAGE, "clade search: --group: found 0, expected at least 1");
     CLADE_TRY(clade_stop_parse("search", "--time-limit", limit, &seconds));
     if (workers > 0 && !clade_mpi_launched()) {
-        CLADE_TRY(refuse_existing(folder));
+        CLADE_TRY(refuse_existing(arguments.items[0], folder, seed, children));
         return clade_session_launch(workers, argc, argv);
     }
     bool is_worker = false;
     clade_status status = clade_session_begin(seconds, &is_worker);
     if (status == CLADE_OK && !is_worker)
-        status = refuse_existing(folder);
+        status = refuse_existing(arguments.items[0], folder, seed, children);
     if (status == CLADE_OK && !is_worker)
-        status = search(arguments.items[0], folder, seed, children, group);
+        status = search(arguments.items[0], folder, seed, children, group, metrics);
     return clade_session_end(status);
 }
 
 const clade_command clade_command_search = {
     .name = "search",
-    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N] [--group N] [--time-limit TIME]",
+    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N] [--group N] [--time-limit TIME] "
+                "[--metrics FILE]",
     .summary = "breed and score merges until the budget is spent (under mpirun: rank 0 coordinates)",
     .run = run,
 };

@@ -12,8 +12,8 @@
 
 #include "clade/alloc.h"
 #include "clade/log.h"
-#include "search/command/progress.h"
 #include "search/command/stop.h"
+#include "search/command/watch.h"
 #include "search/leftovers.h"
 #include "search/subject_merge.h"
 
@@ -49,7 +49,8 @@ static clade_status wait_for(pid_t launcher)
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }
     if (WIFSIGNALED(code))
-        return clade_fail(CLADE_EIO, "mpirun was ended by signal %d; `clade resume` goes on", WTERMSIG(code));
+        return clade_fail(CLADE_EINTERRUPTED,
+                          "mpirun was ended by signal %d; everything is kept, `clade resume` goes on", WTERMSIG(code));
     return (clade_status)WEXITSTATUS(code);
 }
 
@@ -98,6 +99,7 @@ clade_status clade_session_begin(uint64_t seconds, bool *is_worker)
     clade_stop_catch();
     if (clade_mpi_launched())
         CLADE_TRY(clade_mpi_start(&rank, &size));
+    clade_log_set_rank(size > 1 ? rank : CLADE_LOG_NOBODY);
     if (rank == 0) {
         if (clade_mpi_launched())
             (void)clade_leftovers_remove(NULL);
@@ -105,7 +107,8 @@ clade_status clade_session_begin(uint64_t seconds, bool *is_worker)
         return CLADE_OK;
     }
     *is_worker = true;
-    return clade_pool_serve();
+    const clade_status status = clade_pool_serve();
+    return status == CLADE_OK ? status : clade_fail_prefix(status, "rank %d", rank);
 }
 
 clade_status clade_session_end(clade_status status)
@@ -128,22 +131,22 @@ static void advise_window(size_t window, size_t workers)
 }
 
 static clade_status run_engine(const clade_experiment *experiment, const clade_family *family,
-                               const clade_probes *probes, clade_pool *pool, const char *run_folder)
+                               const clade_probes *probes, clade_pool *pool, const char *run_folder,
+                               const char *metrics)
 {
-    clade_progress_view view = clade_progress_view_new();
+    clade_watch watch = clade_watch_begin(run_folder, metrics);
+    clade_subject subject = {0};
     advise_window(experiment->window, clade_pool_workers(pool));
     const clade_engine_options options = {
-        .run_folder = run_folder, .progress = clade_progress_show, .context = &view, .stop = clade_stop_flag()};
-    clade_subject subject = {0};
+        .run_folder = run_folder, .progress = clade_watch_show, .context = &watch, .stop = clade_stop_flag()};
     clade_status status = clade_subject_merge_new(experiment, family, probes, &subject);
     if (status == CLADE_OK)
         status = clade_engine_run(experiment, &subject, pool, &options);
     clade_subject_free(&subject);
-    clade_progress_end(&view);
-    return status;
+    return clade_watch_end(&watch, experiment, status);
 }
 
-static clade_status run_local(const clade_experiment *experiment, const char *run_folder)
+static clade_status run_local(const clade_experiment *experiment, const char *run_folder, const char *metrics)
 {
     clade_worker *worker = NULL;
     clade_pool *pool = NULL;
@@ -153,13 +156,15 @@ static clade_status run_local(const clade_experiment *experiment, const char *ru
         status = clade_pool_open_local(&evaluator, &pool);
     }
     if (status == CLADE_OK)
-        status = run_engine(experiment, clade_worker_family(worker), clade_worker_probes(worker), pool, run_folder);
+        status =
+            run_engine(experiment, clade_worker_family(worker), clade_worker_probes(worker), pool, run_folder, metrics);
     clade_pool_close(pool);
     clade_worker_free(worker);
     return status;
 }
 
-static clade_status run_mpi(const clade_experiment *experiment, const char *run_folder, uint64_t group)
+static clade_status run_mpi(const clade_experiment *experiment, const char *run_folder, uint64_t group,
+                            const char *metrics)
 {
     clade_family *family = NULL;
     clade_probes *probes = NULL;
@@ -175,7 +180,7 @@ static clade_status run_mpi(const clade_experiment *experiment, const char *run_
     if (status == CLADE_OK)
         status = clade_probes_read(experiment->probes, &probes);
     if (status == CLADE_OK)
-        status = run_engine(experiment, family, probes, pool, run_folder);
+        status = run_engine(experiment, family, probes, pool, run_folder, metrics);
     clade_pool_close(pool);
     clade_family_close(family);
     clade_probes_free(probes);
@@ -183,8 +188,9 @@ static clade_status run_mpi(const clade_experiment *experiment, const char *run_
     return status;
 }
 
-clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder, uint64_t group)
+clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder, uint64_t group,
+                               const char *metrics)
 {
-    return clade_mpi_launched() && clade_mpi_size() > 1 ? run_mpi(experiment, run_folder, group)
-                                                        : run_local(experiment, run_folder);
+    return clade_mpi_launched() && clade_mpi_size() > 1 ? run_mpi(experiment, run_folder, group, metrics)
+                                                        : run_local(experiment, run_folder, metrics);
 }

@@ -13,9 +13,10 @@ clade_status clade_session_launch(uint64_t workers, int argc, char **argv) CLADE
  * now on stop on a signal (stop.h), and after SECONDS (0: never) as on one. */
 clade_status clade_session_begin(uint64_t seconds, bool *is_worker) CLADE_CHECK_RESULT;
 /* Run the experiment of RUN_FOLDER to the end of its budget (coordinator or single process). GROUP ranks (1 or
- * more) score one child together; a single process has none to share it with. */
-clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder,
-                               uint64_t group) CLADE_CHECK_RESULT;
+ * more) score one child together; a single process has none to share it with. METRICS: the file that watch.h keeps up
+ * to date, or NULL. */
+clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder, uint64_t group,
+                               const char *metrics) CLADE_CHECK_RESULT;
 /* Leave MPI; returns STATUS. */
 clade_status clade_session_end(clade_status status);
 

@@ -1,22 +1,16 @@
 /* clade status: where a run stands. */
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "search/command/command.h"
-#include "search/engine.h"
-
-typedef struct run_status {
-    clade_experiment *experiment; /* owned */
-    clade_ledger_counts counts;
-    clade_front front;     /* owned */
-    double rate, eta;      /* eta < 0: unknown or done */
-    clade_series_row last; /* of the series */
-    bool has_series;
-    char ended[32]; /* why no more children are bred: the budget that was reached; "": they are */
-} run_status;
+#include "search/command/run_status.h"
 
 static clade_status parse_reason(const clade_text *detail, char *reason, size_t size)
 {
@@ -47,33 +41,70 @@ static clade_status read_end(clade_ledger *ledger, char *reason, size_t size)
     return status;
 }
 
-static clade_status read_status(const char *folder, run_status *status)
+/* Whether all is done: the ledger's last word is about its last commit. */
+static clade_status read_finished(clade_ledger *ledger, const char *run_hash, bool *finished)
+{
+    clade_text last = {0};
+    bool found = false;
+    const clade_status status = clade_ledger_get_meta(ledger, "finished", &last, &found);
+    *finished = status == CLADE_OK && found && strcmp(clade_text_get(&last), run_hash) == 0;
+    clade_text_free(&last);
+    return status;
+}
+
+/* Whether a writer holds the run's lock (ledger.h), which goes when its process does; true where that cannot be told. */
+static bool has_writer(const char *folder)
+{
+    char *path = clade_path_join(folder, "run.db.lock");
+    const int lock = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    const bool free_now = lock >= 0 ? flock(lock, LOCK_SH | LOCK_NB) == 0 : path && errno == ENOENT;
+    if (lock >= 0)
+        (void)close(lock);
+    clade_free(path);
+    return !free_now;
+}
+
+static clade_status read_ledger(clade_ledger *ledger, clade_run_status *status)
+{
+    CLADE_TRY(clade_ledger_count(ledger, &status->counts));
+    CLADE_TRY(clade_ledger_last_series(ledger, UINT64_MAX, &status->last, &status->has_series));
+    CLADE_TRY(clade_failures_read(ledger, &status->failures));
+    CLADE_TRY(read_end(ledger, status->ended, sizeof status->ended));
+    return read_finished(ledger, status->front.run_hash, &status->finished);
+}
+
+clade_status clade_run_status_read(const char *folder, clade_run_status *status)
 {
     clade_ledger *ledger = NULL;
+    CLADE_TRY(clade_run_experiment(folder, 0, &status->experiment));
+    CLADE_TRY(clade_front_read(folder, CLADE_SEARCH, &status->front));
     clade_status result = clade_run_ledger(folder, &ledger);
     if (result == CLADE_OK)
-        result = clade_ledger_count(ledger, &status->counts);
-    if (result == CLADE_OK)
-        result = clade_ledger_last_series(ledger, UINT64_MAX, &status->last, &status->has_series);
-    if (result == CLADE_OK)
-        result = read_end(ledger, status->ended, sizeof status->ended);
+        result = read_ledger(ledger, status);
     clade_ledger_close(ledger);
-    if (result == CLADE_OK)
-        result = clade_run_experiment(folder, 0, &status->experiment);
-    if (result == CLADE_OK)
-        result = clade_front_read(folder, CLADE_SEARCH, &status->front);
     if (result != CLADE_OK)
         return result;
     const clade_ledger_counts *counts = &status->counts;
     const uint64_t budget = status->experiment->children;
+    status->active = has_writer(folder);
     status->rate = counts->wall_seconds > 0.0 ? (double)counts->committed / counts->wall_seconds : 0.0;
     status->eta =
         budget > counts->committed && status->rate > 0.0 ? (double)(budget - counts->committed) / status->rate : -1.0;
     return CLADE_OK;
 }
 
+void clade_run_status_fini(clade_run_status *status)
+{
+    clade_failures_fini(&status->failures);
+    clade_front_fini(&status->front);
+    clade_experiment_free(status->experiment);
+    *status = (clade_run_status){0};
+}
+
+/* ---- JSON ---- */
+
 /* The last row of the series: when the front changed last. */
-static void put_series(clade_json_writer *writer, const run_status *status)
+static void put_series(clade_json_writer *writer, const clade_run_status *status)
 {
     clade_json_put_number(writer, "hypervolume", status->has_series ? status->last.hypervolume : (double)NAN);
     if (!status->has_series) {
@@ -99,9 +130,19 @@ static void put_guard(clade_json_writer *writer, const clade_front *front)
     clade_json_end_object(writer);
 }
 
-static void print_json(const run_status *status, clade_text *text)
+static void put_budget(clade_json_writer *writer, const clade_experiment *experiment)
 {
-    clade_json_writer writer = clade_json_writer_to(text, true);
+    clade_json_begin_object(writer, "budget");
+    clade_json_put_u64(writer, "children", experiment->children);
+    clade_json_put_u64(writer, "images", experiment->images);
+    clade_json_put_number(writer, "seconds", experiment->seconds);
+    clade_json_put_u64(writer, "no_progress", experiment->no_progress);
+    clade_json_end_object(writer);
+}
+
+void clade_run_status_json(const clade_run_status *status, bool pretty, clade_text *text)
+{
+    clade_json_writer writer = clade_json_writer_to(text, pretty);
     const clade_ledger_counts *counts = &status->counts;
     clade_json_begin_object(&writer, NULL);
     clade_json_put_string(&writer, "run_hash", status->front.run_hash);
@@ -109,16 +150,13 @@ static void print_json(const run_status *status, clade_text *text)
     clade_json_put_u64(&writer, "failed", counts->failed);
     clade_json_put_u64(&writer, "stopped", counts->stopped);
     clade_json_put_u64(&writer, "in_flight", counts->children - counts->committed);
-    clade_json_begin_object(&writer, "budget");
-    clade_json_put_u64(&writer, "children", status->experiment->children);
-    clade_json_put_u64(&writer, "images", status->experiment->images);
-    clade_json_put_number(&writer, "seconds", status->experiment->seconds);
-    clade_json_put_u64(&writer, "no_progress", status->experiment->no_progress);
-    clade_json_end_object(&writer);
+    put_budget(&writer, status->experiment);
     if (status->ended[0])
         clade_json_put_string(&writer, "ended", status->ended);
     else
         clade_json_put_null(&writer, "ended");
+    clade_json_put_bool(&writer, "finished", status->finished);
+    clade_json_put_bool(&writer, "active", status->active);
     clade_json_put_u64(&writer, "images", counts->images);
     clade_json_put_u64(&writer, "images_saved", counts->images_saved);
     clade_json_put_number(&writer, "seconds", counts->wall_seconds);
@@ -131,11 +169,26 @@ static void print_json(const run_status *status, clade_text *text)
         clade_json_put_null(&writer, "best");
     put_series(&writer, status);
     put_guard(&writer, &status->front);
+    clade_failures_json(&status->failures, &writer);
     clade_json_end_object(&writer);
     clade_text_append(text, "\n");
 }
 
-static void print_people(const run_status *status, clade_text *text)
+/* ---- people ---- */
+
+static void append_failures(const clade_failures *failures, clade_text *text)
+{
+    for (size_t k = 0; k < failures->count; k++) {
+        const clade_failure_kind *kind = &failures->kinds[k];
+        clade_text_append(text, "\n%s%s x %llu, first child %llu", k == 0 ? "failures  " : "          ",
+                          clade_text_get(&kind->reason), (unsigned long long)kind->count,
+                          (unsigned long long)kind->first_child);
+    }
+    if (failures->others > 0)
+        clade_text_append(text, "\n          other reasons x %llu", (unsigned long long)failures->others);
+}
+
+void clade_run_status_people(const clade_run_status *status, clade_text *text)
 {
     const clade_ledger_counts *counts = &status->counts;
     clade_text_append(text, "children  %llu committed", (unsigned long long)counts->committed);
@@ -167,30 +220,67 @@ static void print_people(const run_status *status, clade_text *text)
         clade_text_append(text, "\nguard     ");
         clade_guard_write(&status->front.hurt, text);
     }
+    append_failures(&status->failures, text);
     clade_text_append(text, "\nrun_hash  %s\n", status->front.run_hash);
+}
+
+void clade_run_status_line(const clade_run_status *status, clade_text *text)
+{
+    const clade_ledger_counts *counts = &status->counts;
+    clade_text_append(text, "%llu", (unsigned long long)counts->committed);
+    if (status->experiment->children > 0)
+        clade_text_append(text, "/%llu", (unsigned long long)status->experiment->children);
+    clade_text_append(text, " children");
+    if (counts->failed > 0)
+        clade_text_append(text, " (%llu failed)", (unsigned long long)counts->failed);
+    clade_text_append(text, ", %.2f/s, front %zu", status->rate, status->front.n_members);
+    if (status->has_series)
+        clade_text_append(text, ", hypervolume %.5f", status->last.hypervolume);
+    if (status->eta >= 0.0)
+        clade_text_append(text, ", %.0f s to go", status->eta);
+    clade_text_append(text, status->finished ? ", finished" : status->active ? "" : ", no session at work");
+}
+
+/* ---- the command ---- */
+
+static clade_status print_once(const char *folder, bool json)
+{
+    clade_run_status status = {0};
+    clade_text text = {0};
+    const clade_status result = clade_run_status_read(folder, &status);
+    if (result == CLADE_OK && json)
+        clade_run_status_json(&status, true, &text);
+    else if (result == CLADE_OK)
+        clade_run_status_people(&status, &text);
+    clade_run_status_fini(&status);
+    return clade_finish_output(result, &text);
 }
 
 static clade_status run(int argc, char **argv)
 {
-    bool json = false;
-    const clade_option options[] = {{"--json", NULL, CLADE_OPTION_FLAG, &json, "print JSON"}};
+    bool json = false, follow = false;
+    uint64_t interval = 2, patience = 30;
+    const clade_option options[] = {
+        {"--json", NULL, CLADE_OPTION_FLAG, &json, "print JSON; with --follow, an object a line"},
+        {"--follow", NULL, CLADE_OPTION_FLAG, &follow, "a line whenever something changed, until the run ends"},
+        {"--interval", "N", CLADE_OPTION_COUNT, &interval, "seconds between two looks (2)"},
+        {"--patience", "N", CLADE_OPTION_COUNT, &patience, "end when no session was at work for N seconds (30)"},
+    };
     clade_arguments arguments;
-    CLADE_TRY(clade_parse_arguments(&clade_command_status, argc, argv, options, 1, 1, 1, &arguments));
+    CLADE_TRY(clade_parse_arguments(&clade_command_status, argc, argv, options, sizeof options / sizeof options[0], 1,
+                                    1, &arguments));
     if (arguments.help)
         return CLADE_OK;
-    run_status status = {0};
-    clade_text text = {0};
-    clade_status result = read_status(arguments.items[0], &status);
-    if (result == CLADE_OK)
-        (json ? print_json : print_people)(&status, &text);
-    clade_front_fini(&status.front);
-    clade_experiment_free(status.experiment);
-    return clade_finish_output(result, &text);
+    if (!follow)
+        return print_once(arguments.items[0], json);
+    const clade_follow_options following = {
+        .json = json, .interval = interval > 0 ? (double)interval : 1.0, .patience = (double)patience};
+    return clade_run_follow(arguments.items[0], &following);
 }
 
 const clade_command clade_command_status = {
     .name = "status",
-    .synopsis = "DIR [--json]",
-    .summary = "how far a run is: children, rate, best, time to go, run_hash",
+    .synopsis = "DIR [--json] [--follow [--interval N] [--patience N]]",
+    .summary = "how far a run is: children, rate, best, time to go, failures, run_hash",
     .run = run,
 };

@@ -50,7 +50,7 @@ clade_json_at clade_json_member(const clade_json_at *at, const char *key)
     const clade_json_node *node = at->node, *found = NULL;
     size_t count = clade_json_kind_of(at) == CLADE_JSON_OBJECT ? node->count : 0;
     for (size_t i = 0; i < count && !found; i++)
-        if (strcmp(node->items[i].key, key) == 0)
+        if (clade_json_same_key(node->items[i].key, key))
             found = &node->items[i];
     return reach(at, found, key, 0);
 }
@@ -227,7 +227,7 @@ void clade_json_only(const clade_json_at *at, clade_problems *problems, const ch
         const char *key = node->items[i].key;
         bool found = false;
         for (size_t j = 0; j < count && !found; j++)
-            found = strcmp(key, known[j]) == 0;
+            found = clade_json_same_key(key, known[j]);
         if (found)
             continue;
         clade_text text = {0};

@@ -6,7 +6,7 @@
 
 clade_status clade_json_check(const char *text, size_t length, const char *name, clade_status status_if_bad)
 {
-    return clade_json_scan(text, length, SIZE_MAX, name, status_if_bad);
+    return clade_json_scan(text, length, name, status_if_bad);
 }
 
 size_t clade_json_skip_space(const char *text, size_t at)

@@ -32,8 +32,8 @@ bool clade_json_key_is(const char *text, const clade_json_entry *entry, const ch
 /* How often KEY is in the object that begins at AT; *ENTRY gets the last one. 0 when there is no object. */
 size_t clade_json_find(const char *text, size_t at, const char *key, clade_json_entry *entry);
 
-/* The string between the quotes at BEGIN - 1 and END, decoded into OUT with a NUL: at most END - BEGIN + 1 bytes.
- * Returns the number of bytes without the NUL. */
+/* The string between the quotes at BEGIN - 1 and END, decoded into OUT with a NUL: at most END - BEGIN + 1 bytes. OUT
+ * may be TEXT + BEGIN. Returns the number of bytes without the NUL. */
 size_t clade_json_decode(const char *text, size_t begin, size_t end, char *out);
 /* The value is a plain integer from 0 to LIMIT. */
 bool clade_json_natural(const char *text, const clade_json_entry *entry, uint32_t limit, uint32_t *out);

@@ -143,13 +143,18 @@ void clade_score_print(const clade_score *score, const clade_probes *probes, con
 
 /* ---- reading ---- */
 
-/* A member that must be there: a number, or null for NAN. */
+/* A value that must be there: a number, or null for NAN. */
+static void take_number(const clade_json_at *at, clade_problems *problems, double *out)
+{
+    *out = NAN;
+    if (clade_json_kind_of(at) != CLADE_JSON_NULL)
+        clade_json_number(at, problems, -DBL_MAX, DBL_MAX, out);
+}
+
 static void get_number(const clade_json_at *object, const char *key, clade_problems *problems, double *out)
 {
     const clade_json_at at = clade_json_member(object, key);
-    *out = NAN;
-    if (clade_json_kind_of(&at) != CLADE_JSON_NULL)
-        clade_json_number(&at, problems, -DBL_MAX, DBL_MAX, out);
+    take_number(&at, problems, out);
 }
 
 static void get_count(const clade_json_at *object, const char *key, clade_problems *problems, size_t *out)
@@ -177,7 +182,7 @@ static void get_metrics(const clade_json_at *object, const char *key, clade_prob
         const clade_json_at member = clade_json_member(&at, metric_fields[i].key);
         *metric(metrics, i) = NAN;
         if (!metric_fields[i].later || clade_json_kind_of(&member) != CLADE_JSON_ABSENT)
-            get_number(&at, metric_fields[i].key, problems, metric(metrics, i));
+            take_number(&member, problems, metric(metrics, i));
     }
     get_count(&at, "items", problems, &metrics->items);
     clade_json_only(&at, problems, KEYS(known));

@@ -66,7 +66,7 @@ found=$(grep -rnE '#include *"search/(engine|pool|ledger|worker|export|command|s
 [ -z "$found" ] || wrong "an algorithm includes more than its own business" "$found"
 
 # One file per foreign header.
-for header in mpi.h cblas.h cJSON.h sqlite3.h lapacke.h yaml.h jpeglib.h zlib.h kiss_fft.h openssl/sha.h; do
+for header in mpi.h cblas.h sqlite3.h lapacke.h yaml.h jpeglib.h zlib.h kiss_fft.h openssl/sha.h; do
     files=$(grep -rlE "#[[:space:]]*include[[:space:]]*[<\"]([a-z]+/)?${header}[>\"]" src search include)
     [ "$(printf '%s' "$files" | grep -c .)" -le 1 ] || wrong "more than one file includes $header" "$files"
 done

@@ -1,4 +1,4 @@
-/* The JSON reader refuses what RFC 8259 forbids and cJSON lets pass, says where, and keeps integers exact; the writer
+/* The JSON reader refuses what RFC 8259 forbids, says where, and keeps integers exact; the writer
  * gives back what the reader reads. */
 #include "test.h"
 
@@ -99,6 +99,8 @@ static void test_refused(void **state)
         {"{\"a\":1,\"b\":{\"c\":1,\"d\":2,\"c\":3}}", "\"c\" is given twice"},
         {"{\"a\":1,\"\\u0061\":2}", "\"a\" is given twice"},
         {"// x\n1", "found '/'"},
+        {"{\"a\\n\":\"\\n\\n\\u0041\",\n \"b\":-}", "line 2, column 7: found '}', expected a digit"},
+        {"[\"\\n\\n\",\n1e999]", "line 2, column 1: the number is out of range"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         clade_json *document;
@@ -109,6 +111,37 @@ static void test_refused(void **state)
     clade_json *document;
     assert_fails(clade_json_parse("1\0", 2, "n", CLADE_EINPUT, &document), CLADE_EINPUT, "byte 0x00");
     assert_fails(clade_json_parse("\"\0\"", 3, "n", CLADE_EINPUT, &document), CLADE_EINPUT, "raw control byte");
+}
+
+/* What is escaped is decoded, in keys too; empty containers and strings beside it stay what they are. */
+static void test_strings(void **state)
+{
+    (void)state;
+    const char *source = "{\"\\u006be\\ty\":\"\\u00e9\\ud83d\\ude00\\/\\b\\f\\n\\r\\t\\\\\\\"\",\"\":\"\",\"plain\":"
+                         "[\"a\",{},[],\"\\u0041\\u0041\",[[]]]}";
+    clade_json *document;
+    clade_problems problems = {0};
+    const char *text = NULL;
+    assert_ok(parse(source, &document));
+    const clade_json_at root = clade_json_root(document), first = clade_json_member(&root, "ke\ty"),
+                        empty = clade_json_member(&root, ""), list = clade_json_member(&root, "plain"),
+                        letters = clade_json_item(&list, 3), last = clade_json_item(&list, 4);
+    assert_true(clade_json_string(&first, &problems, &text));
+    assert_string_equal(text, "\xC3\xA9\xF0\x9F\x98\x80/\b\f\n\r\t\\\"");
+    assert_string_equal(clade_json_key(&first), "ke\ty");
+    assert_true(clade_json_string(&empty, &problems, &text));
+    assert_string_equal(text, "");
+    assert_true(clade_json_string(&letters, &problems, &text));
+    assert_string_equal(text, "AA");
+    assert_int_equal(clade_json_size(&list), 5);
+    assert_int_equal(clade_json_size(&last), 1);
+    assert_int_equal(problems.count, 0);
+    clade_json_free(document);
+    assert_ok(parse("\"\\u0041\\n\"", &document));
+    const clade_json_at alone = clade_json_root(document);
+    assert_true(clade_json_string(&alone, &problems, &text));
+    assert_string_equal(text, "A\n");
+    clade_json_free(document);
 }
 
 static void test_caps(void **state)
@@ -401,7 +434,7 @@ int main(void)
         cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused),  cmocka_unit_test(test_caps),
         cmocka_unit_test(test_walk),     cmocka_unit_test(test_messages), cmocka_unit_test(test_integers),
         cmocka_unit_test(test_only),     cmocka_unit_test(test_writer),   cmocka_unit_test(test_print),
-        cmocka_unit_test(test_read),     cmocka_unit_test(test_large),
+        cmocka_unit_test(test_read),     cmocka_unit_test(test_large),    cmocka_unit_test(test_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

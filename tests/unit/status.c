@@ -162,6 +162,18 @@ static void test_arena(void **state)
     clade_arena_free(&arena);
 }
 
+/* What FILE has, without the 24 bytes of the time at the beginning, which is checked. */
+static char *without_time(FILE *file, char *text, size_t size)
+{
+    static const char form[] = "dddd-dd-ddTdd:dd:dd.dddZ ";
+    rewind(file);
+    text[fread(text, 1, size - 1, file)] = '\0';
+    assert_true(strlen(text) > strlen(form));
+    for (size_t i = 0; form[i] != '\0'; i++)
+        assert_true(form[i] == 'd' ? text[i] >= '0' && text[i] <= '9' : text[i] == form[i]);
+    return text + strlen(form);
+}
+
 static void test_log(void **state)
 {
     (void)state;
@@ -170,24 +182,57 @@ static void test_log(void **state)
     assert_non_null(file);
     clade_log_set_file(file);
     clade_log_set_level(CLADE_LOG_WARNING);
-    clade_log(CLADE_LOG_WARNING, "to be %s", "seen");
+    clade_log(CLADE_LOG_WARNING, "to be %s\nin one line", "seen");
     clade_log(CLADE_LOG_INFO, "not to be seen");
+    clade_log_record(CLADE_LOG_INFO, 3, "not to be seen");
     clade_log_set_file(NULL);
     clade_log(CLADE_LOG_WARNING, "not in the file");
+    clade_log_record(CLADE_LOG_ERROR, 3, "not in the file");
     clade_log_set_level(CLADE_LOG_INFO);
-    rewind(file);
-    size_t length = fread(text, 1, sizeof text - 1, file);
+    assert_string_equal(without_time(file, text, sizeof text), "WARNING to be seen | in one line\n");
     fclose(file);
-    assert_string_equal(text + strlen("2026-01-01T00:00:00Z"), " warning: to be seen\n");
-    assert_true(length > 20 && text[4] == '-' && text[10] == 'T' && text[19] == 'Z');
+}
+
+/* Rank and child stand in the file, and on the stderr of a rank that is not the coordinator. */
+static void test_log_of_ranks(void **state)
+{
+    (void)state;
+    char text[512] = "";
+    FILE *file = tmpfile(), *terminal = tmpfile();
+    const int kept = dup(STDERR_FILENO);
+    assert_true(file && terminal && kept >= 0);
+    assert_true(dup2(fileno(terminal), STDERR_FILENO) >= 0);
+    clade_log_set_file(file);
+    clade_log_set_rank(3);
+    clade_log_set_child(17);
+    clade_log(CLADE_LOG_WARNING, "hot");
+    clade_log_set_child(CLADE_LOG_NOBODY);
+    clade_log_set_file(NULL);
+    clade_log_set_rank(0);
+    clade_log(CLADE_LOG_WARNING, "mine");
+    clade_log_set_rank(CLADE_LOG_NOBODY);
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    assert_int_equal(close(kept), 0);
+    assert_string_equal(without_time(file, text, sizeof text), "rank 3 child 17 WARNING hot\n");
+    assert_string_equal(without_time(terminal, text, sizeof text), "rank 3 child 17 WARNING hot\nwarning: mine\n");
+    fclose(file);
+    fclose(terminal);
+    file = tmpfile();
+    assert_non_null(file);
+    clade_log_set_file(file);
+    clade_log_record(CLADE_LOG_ERROR, 9, "of the file");
+    clade_log_set_file(NULL);
+    assert_string_equal(without_time(file, text, sizeof text), "child 9 ERROR of the file\n");
+    fclose(file);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fail),    cmocka_unit_test(test_long_message), cmocka_unit_test(test_fail_errno),
-        cmocka_unit_test(test_names),   cmocka_unit_test(test_try),          cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_fail_at), cmocka_unit_test(test_arena),        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_fail),         cmocka_unit_test(test_long_message), cmocka_unit_test(test_fail_errno),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_try),          cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_fail_at),      cmocka_unit_test(test_arena),        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_log_of_ranks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

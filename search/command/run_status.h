@@ -1,0 +1,44 @@
+/* Where a run stands, read from its ledger while it goes on or later. */
+#ifndef CLADE_RUN_STATUS_H
+#define CLADE_RUN_STATUS_H
+
+#include "search/engine.h"
+#include "search/failures.h"
+
+typedef struct clade_run_status {
+    clade_experiment *experiment; /* owned */
+    clade_ledger_counts counts;
+    clade_failures failures; /* owned */
+    clade_front front;       /* owned */
+    double rate, eta;        /* eta < 0: unknown or done */
+    clade_series_row last;   /* of the series */
+    bool has_series;
+    char ended[32]; /* why no more children are bred: the budget that was reached; "": they are */
+    bool finished;  /* all is done, the end's scores on holdout too */
+    bool active;    /* a session holds the run's lock, or nobody can tell */
+} clade_run_status;
+
+/* STATUS, zeroed by the caller, is to be freed whatever comes back. Files are opened and closed: nothing is kept that a
+ * network file system would have to keep up to date. */
+clade_status clade_run_status_read(const char *run_folder, clade_run_status *status) CLADE_CHECK_RESULT;
+void clade_run_status_fini(clade_run_status *status);
+/* One JSON object and a newline; PRETTY: over several lines. */
+void clade_run_status_json(const clade_run_status *status, bool pretty, clade_text *text);
+void clade_run_status_people(const clade_run_status *status, clade_text *text);
+/* One line, without its newline. */
+void clade_run_status_line(const clade_run_status *status, clade_text *text);
+
+/* ---- following (status_follow.c) ---- */
+
+typedef struct clade_follow_options {
+    bool json;       /* one object a line, else lines for people and the whole at the end */
+    double interval; /* seconds between two looks */
+    double patience; /* seconds without a session after which it ends */
+} clade_follow_options;
+
+/* Print to stdout whenever something changed, until the run is finished (CLADE_OK), a signal says stop (CLADE_OK), or
+ * no session has been at work for so long (CLADE_EINTERRUPTED: it can be resumed). It polls, since no file system of a
+ * cluster tells of changes made on another host, and takes at most a tenth of the time of one core. */
+clade_status clade_run_follow(const char *run_folder, const clade_follow_options *options) CLADE_CHECK_RESULT;
+
+#endif
