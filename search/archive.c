@@ -41,27 +41,13 @@ static clade_status grow(clade_archive *archive)
     return CLADE_OK;
 }
 
-/* How many of SORTED are greater than X in the first objective. */
-static size_t count_greater(const clade_archive *archive, double x)
-{
-    size_t low = 0, high = archive->count;
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        if (archive->sorted[2 * middle] > x)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Some member is nowhere worse than POINT. Of two objectives that is the one, of those at most POINT in the first, that is
  * the least in the second. */
 static bool covers(const clade_archive *archive, const double *point)
 {
     const size_t m = archive->n_objectives;
     if (m == 2) {
-        const size_t at = count_greater(archive, point[0]);
+        const size_t at = clade_pareto_greater(archive->sorted, archive->count, point[0]);
         return at < archive->count && archive->sorted[2 * at + 1] <= point[1];
     }
     for (size_t i = 0; i < archive->count; i++)
@@ -73,7 +59,7 @@ static bool covers(const clade_archive *archive, const double *point)
 /* POINT into SORTED, which holds the COUNT members from before; returns how many of them left it as dominated. */
 static size_t put_sorted(clade_archive *archive, const double *point)
 {
-    size_t to = count_greater(archive, point[0]);
+    size_t to = clade_pareto_greater(archive->sorted, archive->count, point[0]);
     to += to < archive->count && archive->sorted[2 * to] >= point[0];
     size_t from = to;
     while (from > 0 && archive->sorted[2 * from - 1] >= point[1])
@@ -110,7 +96,7 @@ void clade_archive_remove(clade_archive *archive, size_t index)
 {
     const size_t m = archive->n_objectives, after = archive->count - index - 1;
     if (m == 2) {
-        const size_t at = count_greater(archive, archive->points[2 * index]);
+        const size_t at = clade_pareto_greater(archive->sorted, archive->count, archive->points[2 * index]);
         memmove(archive->sorted + 2 * at, archive->sorted + 2 * (at + 1),
                 (archive->count - at - 1) * 2 * sizeof(double));
     }

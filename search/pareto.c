@@ -147,3 +147,16 @@ clade_status clade_crowding(const double *points, size_t n, size_t m, const size
     clade_free(sorted);
     return CLADE_OK;
 }
+
+size_t clade_pareto_greater(const double *points, size_t count, double x)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (points[2 * middle] > x)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}

@@ -35,4 +35,8 @@ clade_status clade_hypervolume(const double *points, size_t n, size_t m, const d
 clade_status clade_exclusive_hypervolume(const double *points, size_t n, size_t m, const double *reference,
                                          double *out) CLADE_CHECK_RESULT;
 
+/* How many of the POINTS (count, 2), sorted by the first objective, the greatest first, are greater than X in it. O(log
+ * count). */
+size_t clade_pareto_greater(const double *points, size_t count, double x);
+
 #endif

@@ -133,20 +133,6 @@ static void fit_scale(clade_gain *gain, const double *point)
     sweep(gain, 0);
 }
 
-/* How many points are greater than X in the first objective. */
-static size_t count_greater(const clade_gain *gain, double x)
-{
-    size_t low = 0, high = gain->count;
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        if (gain->points[2 * middle] > x)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* POINT in the place of those from FROM to TO, which it dominates. */
 static void put(clade_gain *gain, size_t from, size_t to, const double *point)
 {
@@ -162,7 +148,7 @@ static void put(clade_gain *gain, size_t from, size_t to, const double *point)
 static clade_status add_sorted(clade_gain *gain, const double *point, double *share)
 {
     /* Of those at most POINT in the first objective, the one at TO is the least in the second. */
-    size_t to = count_greater(gain, point[0]);
+    size_t to = clade_pareto_greater(gain->points, gain->count, point[0]);
     if (to < gain->count && gain->points[2 * to + 1] <= point[1])
         return CLADE_OK;
     CLADE_TRY(reserve(gain));

@@ -135,5 +135,12 @@ else
     row "disk full (file size limit)" 7 "run" bash -c "ulimit -f 16; exec \"$CLADE\" search \"$work/zoo/experiment.json\" --run \"$work/full/run\" --children 8"
 fi
 
+# A budget that ends before any child was scored on all items.
+fresh
+sed -z -i -e 's/"algorithm": {[^}]*}/"algorithm": "minibatch", "hand_made": false, "references": false/' \
+    -e 's/"children": 600/"images": 100/' "$work/zoo/experiment.json"
+row "no child scored whole" 0 "the front is empty" "$CLADE" search "$work/zoo/experiment.json" --run "$work/run"
+row "no child scored whole: report" 0 "" "$CLADE" report "$work/run"
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
