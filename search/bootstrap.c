@@ -7,6 +7,8 @@
 #include "clade/alloc.h"
 #include "clade/rng.h"
 
+#include "search/order_statistics.h"
+
 /* Sets these streams apart from all others that are keyed by three numbers. */
 static const uint64_t PURPOSE = UINT64_C(0x626f6f7473747261);
 
@@ -50,20 +52,6 @@ clade_status clade_bootstrap_means(const clade_answers *tasks, size_t n_tasks, s
     return CLADE_OK;
 }
 
-static int compare(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* Between the two order statistics that SHARE falls between. */
-static double quantile(const double *sorted, size_t count, double share)
-{
-    const double place = share * (double)(count - 1);
-    const size_t below = (size_t)place, above = below + 1 < count ? below + 1 : below;
-    return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
-}
-
 clade_interval clade_percentile_interval(double *values, size_t count, unsigned percent)
 {
     const double tail = (double)(100 - percent) / 200.0;
@@ -73,6 +61,6 @@ clade_interval clade_percentile_interval(double *values, size_t count, unsigned 
             values[known++] = values[i];
     if (known == 0)
         return (clade_interval){NAN, NAN};
-    qsort(values, known, sizeof *values, compare);
-    return (clade_interval){quantile(values, known, tail), quantile(values, known, 1.0 - tail)};
+    clade_sort_numbers(values, known);
+    return (clade_interval){clade_quantile(values, known, tail), clade_quantile(values, known, 1.0 - tail)};
 }

@@ -10,19 +10,13 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/log.h"
 #include "search/engine_state.h"
 
 enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16 };
 static const double PROGRESS_INTERVAL = 0.1, BEST_INTERVAL = 2.0,
                     BEST_SHARE = 20.0; /* seconds, seconds, 1/20 of the time */
-
-double clade_engine_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- progress, and the best as it is, while the run goes on ---- */
 
@@ -40,7 +34,7 @@ static uint64_t count_waiting(const clade_engine *engine)
 static clade_status report(clade_engine *engine, bool last)
 {
     const clade_experiment *experiment = engine->experiment;
-    const double now = clade_engine_clock(), live = now - engine->live_since;
+    const double now = clade_clock_now(), live = now - engine->live_since;
     double best[CLADE_MAX_OBJECTIVES];
     if (!engine->options->progress || (!last && now - engine->last_progress < PROGRESS_INTERVAL))
         return CLADE_OK;
@@ -77,7 +71,7 @@ static clade_status follow_best(clade_engine *engine)
 {
     const clade_subject *subject = engine->subject;
     const clade_run_session session = clade_engine_session(engine);
-    const double start = clade_engine_clock();
+    const double start = clade_clock_now();
     if (!subject->kind->follow || engine->front.count == 0 || engine->committed <= engine->replayed ||
         start < engine->next_best)
         return CLADE_OK;
@@ -86,7 +80,7 @@ static clade_status follow_best(clade_engine *engine)
     if (child == engine->best_written)
         return CLADE_OK;
     CLADE_TRY(subject->kind->follow(subject->state, &session, child));
-    const double end = clade_engine_clock();
+    const double end = clade_clock_now();
     engine->best_written = child;
     engine->next_best = end + fmax(BEST_INTERVAL, BEST_SHARE * (end - start));
     return CLADE_OK;
@@ -171,7 +165,7 @@ static clade_status run_loop(clade_engine *engine)
         CLADE_TRY(clade_ledger_end(engine->ledger));
         if (replay) { /* the first turn uses up all that the ledger has */
             engine->replayed = engine->committed;
-            engine->live_since = clade_engine_clock();
+            engine->live_since = clade_clock_now();
             if (engine->replayed > 0)
                 clade_log(CLADE_LOG_INFO, "going on after %llu children", (unsigned long long)engine->replayed);
         }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clade/clock.h"
 #include "clade/log.h"
 #include "search/engine_state.h"
 
@@ -48,7 +49,7 @@ static clade_status check_seconds(clade_engine *engine)
     const double limit = engine->experiment->seconds;
     if (engine->asked == engine->stop_at)
         return close_budget(engine, "seconds");
-    if (limit <= 0.0 || engine->used_before + clade_engine_clock() - engine->started < limit)
+    if (limit <= 0.0 || engine->used_before + clade_clock_now() - engine->started < limit)
         return CLADE_OK;
     clade_child_row row = {0};
     bool found = false;
@@ -124,7 +125,7 @@ clade_status clade_engine_front_changed(clade_engine *engine, uint64_t child, co
     const clade_series_row row = {.child = child,
                                   .images = engine->images,
                                   .seconds = known ? (double)NAN
-                                                   : engine->seconds_before + clade_engine_clock() - engine->started,
+                                                   : engine->seconds_before + clade_clock_now() - engine->started,
                                   .hypervolume = engine->hypervolume,
                                   .front = engine->front.count};
     return clade_ledger_put_series(engine->ledger, &row);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/files.h"
 #include "clade/log.h"
 #include "search/engine_state.h"
@@ -149,7 +150,7 @@ static clade_status open_files(clade_engine *engine)
 
 clade_status clade_engine_open(clade_engine *engine)
 {
-    engine->started = engine->live_since = clade_engine_clock();
+    engine->started = engine->live_since = clade_clock_now();
     engine->best_written = UINT64_MAX;
     memset(engine->run_hash, '0', CLADE_SHA256_HEX - 1);
     CLADE_TRY(open_files(engine));

@@ -77,8 +77,6 @@ typedef struct clade_engine {
     uint64_t best_written; /* the child best/ is about; UINT64_MAX: none */
 } clade_engine;
 
-double clade_engine_clock(void); /* monotonic seconds */
-
 /* ---- engine_open.c ---- */
 
 /* Begin a session: the ledger and its lock, checks against earlier sessions. Close after failure, too. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/bits.h"
 #include "search/engine.h"
 
 /* Models at a time, so that memory stays small for long fronts. */
@@ -57,22 +58,17 @@ typedef struct bootstrap {
 
 /* ---- answers ---- */
 
-static bool bit(const uint8_t *bits, size_t i)
-{
-    return bits[i / 8] >> (i % 8) & 1;
-}
-
 /* Clean items into POINTS (n), and under how many corruptions each item was right into the next n, unless CLEAN_ONLY.
  * Without rotation corruption k's bits follow those of corruption k - 1 (score.h). */
 static void fill_points(const clade_task_score *task, size_t n_corruptions, bool clean_only, uint8_t *points)
 {
     const size_t n = task->clean.items;
     for (size_t i = 0; i < n; i++)
-        points[i] = bit(task->correct, i);
+        points[i] = clade_bit(task->correct, i);
     for (size_t i = 0; !clean_only && i < n; i++) {
         points[n + i] = 0;
         for (size_t k = 1; k <= n_corruptions; k++)
-            points[n + i] = (uint8_t)(points[n + i] + bit(task->correct, k * n + i));
+            points[n + i] = (uint8_t)(points[n + i] + clade_bit(task->correct, k * n + i));
     }
 }
 

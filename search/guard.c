@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/bits.h"
 #include "search/race.h"
 
 static const double LEVEL = 0.01;
@@ -11,18 +12,13 @@ static const char EVENT[] = "guard";
 
 /* ---- the rule ---- */
 
-static bool bit(const uint8_t *bits, size_t i)
-{
-    return bits[i / 8] >> (i % 8) & 1;
-}
-
 /* Of the test that CHILD is not worse than the one with the best accuracy. */
 static double p_of(const clade_guard *guard, const clade_watched *child)
 {
     uint64_t losses = 0, wins = 0;
     for (size_t i = 0; i < child->n_bits; i++) {
-        const bool ours = bit(child->correct, i), theirs = bit(guard->correct, i);
-        if (!bit(child->clean, i) || ours == theirs)
+        const bool ours = clade_bit(child->correct, i), theirs = clade_bit(guard->correct, i);
+        if (!clade_bit(child->clean, i) || ours == theirs)
             continue;
         losses += theirs;
         wins += ours;

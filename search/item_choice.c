@@ -4,13 +4,9 @@
 #include <stdlib.h>
 
 #include "clade/alloc.h"
+#include "clade/bits.h"
 
 enum { DRAWN = 4 }; /* every so manyth of the items that come first is drawn */
-
-static bool bit(const uint8_t *bits, size_t i)
-{
-    return bits[i / 8] >> (i % 8) & 1;
-}
 
 /* ---- answers ---- */
 
@@ -25,9 +21,9 @@ clade_status clade_item_answers_add(clade_item_answers *answers, const uint8_t *
         answers->n_bits = n_bits;
     }
     for (size_t i = 0; i < n_bits; i++) {
-        const bool asked = !seen || bit(seen, i);
+        const bool asked = !seen || clade_bit(seen, i);
         answers->seen[i] += asked;
-        answers->right[i] += asked && bit(correct, i);
+        answers->right[i] += asked && clade_bit(correct, i);
     }
     answers->children++;
     return CLADE_OK;
@@ -44,7 +40,7 @@ void clade_item_spread(const clade_item_answers *answers, const clade_opponent *
     for (size_t i = 0; i < answers->n_bits; i++) {
         uint64_t right = answers->right[i] + UINT64_C(1), all = answers->seen[i] + UINT64_C(2) - n;
         for (size_t m = 0; m < n; m++)
-            right -= bit(opponents[m].correct, i);
+            right -= clade_bit(opponents[m].correct, i);
         spread[i] = (uint8_t)(1020 * right * (all - right) / (all * all));
     }
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/bits.h"
 #include "clade/linalg.h"
 #include "search/platform.h"
 
@@ -69,7 +70,7 @@ static void look_at_cpus(clade_machine *machine)
     const bool known = sched_getaffinity(0, sizeof set, &set) == 0;
     for (size_t i = 0; i < CLADE_MACHINE_CPUS; i++)
         if (known ? CPU_ISSET(i, &set) != 0 : i < machine->online)
-            machine->cpus[i / 8] |= (uint8_t)(1U << (i % 8));
+            clade_bit_put(machine->cpus, i, true);
     machine->quota = cpu_quota();
 }
 

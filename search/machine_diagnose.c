@@ -6,6 +6,8 @@
 
 #include "search/machine.h"
 
+#include "clade/bits.h"
+
 /* Open MPI 4 takes 4 MB of shared memory a rank, and as much again when messages queue up. */
 static const double SHARED_BYTES_A_RANK = 8e6, LEAST_SHARED_BYTES = 64e6, LEAST_MEMORY = 1e9, LEAST_DISK = 1e9;
 static const double MOST_SKEW = 1.0; /* seconds */
@@ -44,7 +46,7 @@ double clade_machine_cores(const clade_machine *machines, size_t count, size_t i
         for (size_t k = 0; same_host(&machines[i], &machines[index]) && k < sizeof together; k++)
             together[k] |= machines[i].cpus[k];
     for (size_t k = 0; k < CLADE_MACHINE_CPUS; k++)
-        cores += (together[k / 8] >> (k % 8) & 1) != 0;
+        cores += clade_bit(together, k);
     if (machines[index].quota > 0.0)
         cores = fmin(cores, machines[index].quota);
     return fmax(cores, 1.0);

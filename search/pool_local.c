@@ -2,14 +2,8 @@
 #include <time.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "search/pool_backend.h"
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static size_t local_workers(const void *state)
 {
@@ -26,7 +20,7 @@ static clade_status local_wait(void *state, clade_pool *pool, unsigned milliseco
     clade_pool_job *job = clade_pool_take(pool);
     if (!job)
         return CLADE_OK;
-    const double start = seconds_now();
+    const double start = clade_clock_now();
     const clade_job asked = clade_pool_job_of(job);
     result->job = job->job;
     result->status = evaluator->evaluate(evaluator->context, &asked, &result->bytes);
@@ -34,7 +28,7 @@ static clade_status local_wait(void *state, clade_pool *pool, unsigned milliseco
         clade_text_clear(&result->bytes);
         clade_text_append(&result->bytes, "%s", clade_error_message());
     }
-    result->seconds = seconds_now() - start;
+    result->seconds = clade_clock_now() - start;
     clade_free(job);
     *got = true;
     return CLADE_OK;

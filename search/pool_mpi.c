@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "search/pool.h"
 #include "search/pool_link.h"
 
@@ -35,13 +36,6 @@ static clade_status check(int code, const char *what)
     int length = 0;
     (void)MPI_Error_string(code, text, &length);
     return clade_fail(CLADE_EIO, "MPI: rank %d cannot %s: %s", mpi.rank, what, text);
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* Sleep *MICROSECONDS, and twice as long the next time, up to LONGEST. */
@@ -152,7 +146,7 @@ int clade_mpi_size(void)
  * taken and dropped, or their sends would never end. */
 static bool stop_workers(void)
 {
-    const double deadline = seconds_now() + GRACE_SECONDS;
+    const double deadline = clade_clock_now() + GRACE_SECONDS;
     long pause = CLADE_SHORTEST_NAP;
     int left = mpi.size - 1;
     for (int rank = 1; rank < mpi.size; rank++) {
@@ -169,7 +163,7 @@ static bool stop_workers(void)
         if (got && in.tag == CLADE_TAG_STOPPED)
             left--;
         clade_free(in.bytes);
-        if (!got && (seconds_now() > deadline || getppid() != mpi.parent))
+        if (!got && (clade_clock_now() > deadline || getppid() != mpi.parent))
             return false;
         if (!got)
             clade_link_nap(&pause, CLADE_COORDINATOR_NAP);

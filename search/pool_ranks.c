@@ -5,16 +5,10 @@
 #include <time.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/log.h"
 #include "search/platform.h"
 #include "search/pool_group.h"
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 typedef struct coordinator {
     size_t ranks;         /* 1 .. ranks work, in groups */
@@ -92,7 +86,7 @@ static clade_status coordinator_wait(void *state, clade_pool *pool, unsigned mil
                                      bool *got)
 {
     coordinator *self = state;
-    const double deadline = seconds_now() + 1e-3 * milliseconds;
+    const double deadline = clade_clock_now() + 1e-3 * milliseconds;
     long pause = CLADE_SHORTEST_NAP;
     for (;;) {
         clade_message in;
@@ -104,7 +98,7 @@ static clade_status coordinator_wait(void *state, clade_pool *pool, unsigned mil
             /* Before the result is worked on: the group need not wait for the ledger. */
             return status == CLADE_OK ? deal(self, pool) : status;
         }
-        if (seconds_now() >= deadline)
+        if (clade_clock_now() >= deadline)
             return CLADE_OK;
         clade_link_nap(&pause, CLADE_COORDINATOR_NAP);
     }

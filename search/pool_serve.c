@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "search/platform.h"
 #include "search/pool_group.h"
 
@@ -14,13 +15,6 @@ typedef struct server {
     clade_experiment *experiment; /* owned */
     clade_worker *worker;         /* owned; NULL: it could not be made, and the coordinator knows */
 } server;
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static bool leads(const server *self)
 {
@@ -92,14 +86,14 @@ static clade_status do_job(server *self, const clade_message *in)
     if (!self->worker)
         return clade_fail(CLADE_EINTERNAL, "MPI: found a message with tag %d before the experiment", in->tag);
     CLADE_TRY(clade_job_read(in, &job));
-    const double start = seconds_now();
+    const double start = clade_clock_now();
     clade_status status = evaluate(self, in, &job, &result, &text);
     if (status == CLADE_OK) {
         if (result != CLADE_OK) {
             clade_text_clear(&text);
             clade_text_append(&text, "%s", clade_error_message());
         }
-        const clade_reply header = {.job = job.number, .seconds = seconds_now() - start, .status = result};
+        const clade_reply header = {.job = job.number, .seconds = clade_clock_now() - start, .status = result};
         status = reply(superior(self), leads(self) ? CLADE_TAG_RESULT : CLADE_TAG_PART, &header, &text);
     }
     clade_text_free(&text);

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "clade/bits.h"
+
 static const double CHANCE_ENTROPY = 0.98, LEAST_GUESSES = 10.0, CLEARLY = 3.0; /* share, items, standard deviations */
 
 /* ---- McNemar ---- */
@@ -48,11 +50,6 @@ double clade_mcnemar_p(uint64_t losses, uint64_t wins)
 
 /* ---- child against opponent, item by item ---- */
 
-static bool bit(const uint8_t *bits, size_t i)
-{
-    return bits[i / 8] >> (i % 8) & 1;
-}
-
 /* How one opponent's answers to the items seen compare with the child's. */
 typedef struct comparison {
     uint64_t losses[2], wins[2]; /* clean, corrupted: right where the child is wrong, wrong where it is right */
@@ -81,14 +78,14 @@ static comparison compare(const clade_score *score, const uint8_t *opponent)
         shares s[2] = {{.all = 0.0}, {.all = 0.0}};
         for (size_t i = 0; i < task->n_correct; i++, at++) {
             const size_t kind = i < task->n_clean ? 0 : 1;
-            const bool theirs = bit(opponent, at);
+            const bool theirs = clade_bit(opponent, at);
             s[kind].all += 1.0;
             s[kind].right += theirs ? 1.0 : 0.0;
-            if (task->seen && !bit(task->seen, i))
+            if (task->seen && !clade_bit(task->seen, i))
                 continue;
             s[kind].seen += 1.0;
             s[kind].seen_right += theirs ? 1.0 : 0.0;
-            compare_item(&c, kind, bit(task->correct, i), theirs);
+            compare_item(&c, kind, clade_bit(task->correct, i), theirs);
         }
         for (size_t kind = 0; kind < 2; kind++)
             if (s[kind].seen > 0.0) {
@@ -158,10 +155,10 @@ static double mean_seen(const clade_score *score, size_t kind)
         const clade_task_score *task = &score->tasks[t];
         double seen = 0.0, right = 0.0;
         for (size_t i = kind == 0 ? 0 : task->n_clean; i < (kind == 0 ? task->n_clean : task->n_correct); i++) {
-            if (task->seen && !bit(task->seen, i))
+            if (task->seen && !clade_bit(task->seen, i))
                 continue;
             seen += 1.0;
-            right += bit(task->correct, i) ? 1.0 : 0.0;
+            right += clade_bit(task->correct, i) ? 1.0 : 0.0;
         }
         if (seen > 0.0) {
             sum += right / seen;

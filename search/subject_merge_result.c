@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/bits.h"
 #include "search/subject_merge.h"
 
 /* The value of an objective, or its estimate when a race ended the child: only the two that race have one. */
@@ -25,11 +26,6 @@ static double signal_of(const clade_merge_subject *subject, const clade_objectiv
     return objective->maximise ? -value : value;
 }
 
-static void mark(uint8_t *bits, size_t i, bool value)
-{
-    bits[i / 8] = (uint8_t)(bits[i / 8] | value << (i % 8));
-}
-
 /* Which items of all tasks were asked (where SEEN is not NULL), and which are clean. */
 static void mark_items(const clade_score *score, uint8_t *seen, uint8_t *clean)
 {
@@ -37,9 +33,9 @@ static void mark_items(const clade_score *score, uint8_t *seen, uint8_t *clean)
     for (size_t t = 0; t < score->n_tasks; t++) {
         const clade_task_score *task = &score->tasks[t];
         for (size_t i = 0; i < task->n_correct; i++, at++) {
-            mark(clean, at, i < task->n_clean);
+            clade_bit_put(clean, at, i < task->n_clean);
             if (seen)
-                mark(seen, at, !task->seen || (task->seen[i / 8] >> (i % 8) & 1));
+                clade_bit_put(seen, at, !task->seen || clade_bit(task->seen, i));
         }
     }
 }

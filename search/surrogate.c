@@ -7,6 +7,8 @@
 #include "clade/alloc.h"
 #include "clade/linalg.h"
 
+#include "search/order_statistics.h"
+
 enum { LEAST = 4, FITS_PER_CHOICE = 4 };
 static const double SAME_CATEGORY = 0.3; /* of the kernel between methods */
 static const double TOP = 3;             /* objectives are cut at the median + TOP (median - least) */
@@ -148,19 +150,13 @@ static bool make_features(clade_surrogate *s)
     return differs;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Objective K of all children, cut at the top, mean 0 and deviation 1. */
 static void make_target(clade_surrogate *s, size_t k)
 {
     double *y = s->y + k * s->n, mean = 0, squares = 0;
     for (size_t c = 0; c < s->n; c++)
         s->sorted[c] = s->objectives[c * s->m + k];
-    qsort(s->sorted, s->n, sizeof *s->sorted, compare);
+    clade_sort_numbers(s->sorted, s->n);
     const double median = s->sorted[s->n / 2], top = median + TOP * (median - s->sorted[0]);
     for (size_t c = 0; c < s->n; c++) {
         y[c] = fmin(s->objectives[c * s->m + k], top);

@@ -6,6 +6,8 @@
 
 #include "clade/alloc.h"
 
+#include "search/order_statistics.h"
+
 static const double TOLFUN = 1e-12, TOLX = 1e-11, CONDITION = 1e14;
 enum { MOST_DOUBLINGS = 9, STAGNATION_ENDS = 20 }; /* pycma's numbers */
 
@@ -88,19 +90,13 @@ void clade_cma_run_begin(clade_cma_run *run, bool again, size_t n, double u, dou
     run->length = stagnation_length(n, run->lambda);
 }
 
-static int compare_numbers(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* The median of the STAGNATION_ENDS values of generations from FIRST on. */
 static double median_from(const clade_cma_run *run, const double *history, uint64_t first)
 {
     double values[STAGNATION_ENDS];
     for (uint64_t i = 0; i < STAGNATION_ENDS; i++)
         values[i] = history[(first + i) % run->length];
-    qsort(values, STAGNATION_ENDS, sizeof *values, compare_numbers);
+    clade_sort_numbers(values, STAGNATION_ENDS);
     return values[STAGNATION_ENDS / 2];
 }
 

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/bits.h"
 #include "search/algorithm/breeding.h"
 #include "search/algorithm/descriptors.h"
 #include "search/algorithm/mix.h"
@@ -207,7 +208,7 @@ static clade_status tell(void *state, const clade_told *told)
         return CLADE_OK;
     uint8_t *row = s->S + s->archive.count * s->n_items;
     for (size_t j = 0; j < s->n_items && !s->goals; j++)
-        row[j] = told->correct[j / 8] >> (j % 8) & 1;
+        row[j] = clade_bit(told->correct, j);
     clade_population_add(&s->archive, told);
     compete(s);
     if (s->archive.count <= s->P)

@@ -50,7 +50,16 @@ clade_status clade_bench_windows(const clade_bench_options *options) CLADE_CHECK
 /* Results a second that one coordinator takes with the ledger on, and what each part of its work costs. */
 clade_status clade_bench_coordinator(const clade_bench_options *options) CLADE_CHECK_RESULT;
 
-/* Seconds on a clock that never goes back. */
-double clade_bench_now(void);
+/* ---- what benches share ---- */
+
+/* Whether NAME is to be measured: it is the ONLY one, or there is no such wish (NULL). */
+bool clade_bench_chosen(const char *only, const char *name);
+/* How many of SIZES (at most MOST) there are before the first 0. */
+size_t clade_bench_sizes(const size_t *sizes, size_t most);
+/* CLADE_EUSAGE when NAME is no algorithm; NULL is fine. */
+clade_status clade_bench_check_algorithm(const char *name) CLADE_CHECK_RESULT;
+/* A new folder in TMPDIR (or the system's), its path into FOLDER (size bytes); the caller removes it
+ * (clade_remove_folder). */
+clade_status clade_bench_folder(char *folder, size_t size) CLADE_CHECK_RESULT;
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/files.h"
 #include "clade/json.h"
 #include "clade/log.h"
@@ -112,11 +113,11 @@ static clade_status run_engine(const clade_coordinator_case *c, const clade_expe
         status = clade_subject_form_new(experiment, &subject);
     if (status == CLADE_OK)
         status = clade_pool_new(&prompt_backend, &state, &pool);
-    const double start = clade_bench_now(), cpu = clade_bench_cpu();
+    const double start = clade_clock_now(), cpu = clade_bench_cpu();
     if (status == CLADE_OK)
         status = clade_engine_run(experiment, &subject, pool, &options);
     const double end = clade_bench_cpu();
-    costs->wall = (clade_bench_now() - start) * scale;
+    costs->wall = (clade_clock_now() - start) * scale;
     costs->cpu = (end - cpu) * scale;
     costs->first = (state.quarter[0] - cpu) * quarter;
     costs->last = (end - state.quarter[2]) * quarter;
@@ -146,10 +147,7 @@ static clade_status measure(const clade_coordinator_case *c, const char *folder,
 static clade_status measure_in_folder(const clade_coordinator_case *c, clade_coordinator_costs *costs)
 {
     char folder[PATH_BYTES];
-    const char *parent = getenv("TMPDIR");
-    const int length = snprintf(folder, sizeof folder, "%s/clade-bench-XXXXXX", parent && *parent ? parent : "/tmp");
-    if (length < 0 || (size_t)length >= sizeof folder || !mkdtemp(folder))
-        return clade_fail_errno(folder, "make");
+    CLADE_TRY(clade_bench_folder(folder, sizeof folder));
     const clade_status status = measure(c, folder, costs);
     const clade_status removed = clade_remove_folder(folder);
     return status == CLADE_OK ? removed : status;
@@ -233,17 +231,15 @@ static clade_status run_case(size_t index, clade_json_writer *writer)
 static clade_status run_cases(const clade_bench_options *options, clade_json_writer *writer)
 {
     const char *const names[] = {"window", "arrivals", "score", "population"};
-    bool known = !options->part;
+    bool known = false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        known = known || strcmp(options->part, names[i]) == 0;
+        known = known || clade_bench_chosen(options->part, names[i]);
     if (!known)
         return clade_unknown_word("part", options->part, names, sizeof names / sizeof *names);
-    if (options->algorithm && !clade_algorithm_find(options->algorithm))
-        return clade_fail(CLADE_EUSAGE, "--algorithm: found \"%s\", expected one of `clade list algorithms`",
-                          options->algorithm);
+    CLADE_TRY(clade_bench_check_algorithm(options->algorithm));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if ((!options->part || strcmp(options->part, cases[i].part) == 0) &&
-            (!options->algorithm || strcmp(options->algorithm, cases[i].algorithm) == 0))
+        if (clade_bench_chosen(options->part, cases[i].part) &&
+            clade_bench_chosen(options->algorithm, cases[i].algorithm))
             CLADE_TRY(run_case(i, writer));
     return CLADE_OK;
 }

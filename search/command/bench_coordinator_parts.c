@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/rng.h"
 #include "search/algorithm/levels.h"
 #include "search/command/bench.h"
@@ -238,10 +239,10 @@ static clade_status write_turn(clade_ledger *to, const child_rows *rows, size_t 
     for (size_t i = 0; i < count; i++)
         CLADE_TRY(write_rows(to, &rows[i]));
     lap(&since, &costs->rows);
-    const double start = clade_bench_now(), before = costs->end;
+    const double start = clade_clock_now(), before = costs->end;
     CLADE_TRY(clade_ledger_end(to));
     lap(&since, &costs->end);
-    costs->disk += clade_bench_now() - start - (costs->end - before);
+    costs->disk += clade_clock_now() - start - (costs->end - before);
     return CLADE_OK;
 }
 

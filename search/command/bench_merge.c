@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/files.h"
 #include "clade/json.h"
 #include "clade/merge.h"
@@ -21,7 +22,7 @@
 #include "search/command/bench.h"
 #include "search/command/command.h"
 
-enum { PARENTS = 3, SMALL_PARENTS = 8, MAX_TENSORS = 64, PATH_BYTES = 512 };
+enum { PARENTS = 3, SMALL_PARENTS = 8, MAX_TENSORS = 64, PATH_BYTES = 512, FOLDER_BYTES = 401 };
 enum { RUNS = 3, KEPT_BYTES = 1 << 28, COPY_BYTES = 1 << 27 };
 
 /* A family of random models in files. */
@@ -38,7 +39,7 @@ static const zoo matrices = {"matrices", CLADE_F32, 384, 512, 1, PARENTS};
 static const zoo small = {"small", CLADE_F32, 96, 384, 18, SMALL_PARENTS};
 
 typedef struct bench {
-    char folder[PATH_BYTES];
+    char folder[FOLDER_BYTES];
     clade_json_writer *writer; /* NULL: a table for people */
     clade_team *team;          /* all threads */
 } bench;
@@ -216,9 +217,9 @@ static clade_status copy_rate(clade_team *team, double *rate)
     double best = INFINITY;
     memset(memory, 1, 2 * (size_t)COPY_BYTES);
     for (int run = 0; run < 2 * RUNS && status == CLADE_OK; run++) {
-        double begin = clade_bench_now();
+        double begin = clade_clock_now();
         status = clade_team_run(team, 16, copy_part, &job);
-        best = fmin(best, clade_bench_now() - begin);
+        best = fmin(best, clade_clock_now() - begin);
     }
     clade_free(memory);
     *rate = 2.0 * COPY_BYTES / best;
@@ -236,10 +237,10 @@ static clade_status time_children(clade_recipe *recipe, const clade_child_option
     *seconds = INFINITY;
     const char *changes = changing(recipe->method);
     for (int run = 0; run <= RUNS && status == CLADE_OK; run++) {
-        double begin = clade_bench_now();
+        double begin = clade_clock_now();
         status = clade_child_make(child, recipe);
         if (run > 0) /* the first one maps the files */
-            *seconds = fmin(*seconds, clade_bench_now() - begin);
+            *seconds = fmin(*seconds, clade_clock_now() - begin);
         change(recipe, n_rules, changes, run % 2 ? 1.25 : 0.8);
     }
     clade_child_free(child);
@@ -364,10 +365,7 @@ clade_status clade_bench_merge(const clade_bench_options *options)
     clade_text text = {0};
     clade_json_writer writer = clade_json_writer_to(&text, true);
     bench self = {.writer = json ? &writer : NULL};
-    const char *temporary = getenv("TMPDIR");
-    snprintf(self.folder, sizeof self.folder, "%.400s/clade-bench-XXXXXX", temporary ? temporary : "/tmp");
-    if (!mkdtemp(self.folder))
-        return clade_fail_errno(self.folder, "create");
+    CLADE_TRY(clade_bench_folder(self.folder, sizeof self.folder));
     if (json)
         clade_json_begin_object(&writer, NULL);
     clade_status status = bench_in_folder(&self);

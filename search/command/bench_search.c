@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/json.h"
 #include "search/closed_form_run.h"
 #include "search/command/bench.h"
 #include "search/command/bench_golden.h"
 #include "search/command/command.h"
+#include "search/order_statistics.h"
 #include "search/pareto.h"
 
 enum { MOST_SEEDS = 99, BUDGETS = 5, WINDOW = 4, MOST_RUNS = 64 };
@@ -86,27 +88,10 @@ typedef struct bench_case {
     double microseconds; /* a child */
 } bench_case;
 
-static int compare_numbers(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* Quartile 0, 1 or 2 (the median is 1): linear interpolation between order statistics, as numpy's percentile. */
+/* Quartile 0, 1 or 2 (the median is 1). */
 static double quartile(const bench_case *c, size_t budget, size_t which)
 {
-    const double *sorted = c->volume[budget], place = 0.25 * (double)(which + 1) * (double)(c->seeds - 1);
-    const size_t below = (size_t)place;
-    const double above = below + 1 < c->seeds ? sorted[below + 1] : sorted[below];
-    return sorted[below] + (above - sorted[below]) * (place - (double)below);
-}
-
-static size_t count_budgets(const bench_suite *suite)
-{
-    size_t count = 0;
-    while (count < BUDGETS && suite->budgets[count] > 0)
-        count++;
-    return count;
+    return clade_quantile(c->volume[budget], c->seeds, 0.25 * (double)(which + 1));
 }
 
 /* Of everything evaluated all budgets come out of the run of the largest; each population needs a run of its own.
@@ -114,17 +99,17 @@ static size_t count_budgets(const bench_suite *suite)
 static clade_status measure_seed(bench_case *c, const clade_search_problem *problem, double *objectives,
                                  double *members, size_t seed)
 {
-    const size_t m = c->form->n_objectives, budgets = count_budgets(c->suite);
+    const size_t m = c->form->n_objectives, budgets = clade_bench_sizes(c->suite->budgets, BUDGETS);
     const bool population = strcmp(c->suite->set, "population") == 0;
     for (size_t b = population ? 0 : budgets - 1; b < budgets; b++) {
         const size_t children = c->suite->budgets[b];
         size_t count;
-        const double start = clade_bench_now();
+        const double start = clade_clock_now();
         CLADE_TRY(
             clade_run_form(c->algorithm, problem, c->form, children, objectives, population ? members : NULL, &count));
         const size_t asked = children + (population ? CLADE_ASKED_FOR_PARENTS : 0);
         c->microseconds +=
-            (clade_bench_now() - start) * 1e6 / (double)asked / (double)(population ? budgets * c->seeds : c->seeds);
+            (clade_clock_now() - start) * 1e6 / (double)asked / (double)(population ? budgets * c->seeds : c->seeds);
         if (population)
             CLADE_TRY(clade_hypervolume(members, count, m, c->form->wide, &c->volume[b][seed]));
     }
@@ -135,7 +120,8 @@ static clade_status measure_seed(bench_case *c, const clade_search_problem *prob
 
 static clade_status measure(bench_case *c, const clade_space *space)
 {
-    const size_t m = c->form->n_objectives, children = c->suite->budgets[count_budgets(c->suite) - 1];
+    const size_t m = c->form->n_objectives,
+                 children = c->suite->budgets[clade_bench_sizes(c->suite->budgets, BUDGETS) - 1];
     double *objectives = clade_calloc(children, 2 * m * sizeof *objectives);
     if (!objectives)
         return clade_fail_memory(children * 2 * m * sizeof *objectives, "the objectives of a run");
@@ -151,7 +137,7 @@ static clade_status measure(bench_case *c, const clade_space *space)
     }
     clade_free(objectives);
     for (size_t b = 0; b < BUDGETS; b++)
-        qsort(c->volume[b], c->seeds, sizeof(double), compare_numbers);
+        clade_sort_numbers(c->volume[b], c->seeds);
     return status;
 }
 
@@ -168,7 +154,7 @@ static bool find_golden(const bench_case *c, size_t budget, double quartiles[3])
 
 static void print_case(const bench_case *c)
 {
-    const size_t budgets = count_budgets(c->suite);
+    const size_t budgets = clade_bench_sizes(c->suite->budgets, BUDGETS);
     size_t known = 0, below = 0;
     double golden[BUDGETS][3] = {0};
     printf("%-12s %3.0f  %-12s %-9s %2zu", c->algorithm->name, c->population, "", c->form->name, c->form->n_genes);
@@ -203,7 +189,7 @@ static void put_case(const bench_case *c, clade_json_writer *writer)
     clade_json_put_u64(writer, "seeds", c->seeds);
     clade_json_put_number(writer, "microseconds", c->microseconds);
     clade_json_begin_array(writer, "hypervolume");
-    for (size_t b = 0; b < count_budgets(c->suite); b++) {
+    for (size_t b = 0; b < clade_bench_sizes(c->suite->budgets, BUDGETS); b++) {
         double golden[3];
         clade_json_begin_object(writer, NULL);
         clade_json_put_u64(writer, "evaluations", c->suite->budgets[b]);
@@ -264,11 +250,6 @@ static size_t list_runs(const bench_suite *suite, bench_run *runs)
     return count;
 }
 
-static bool chosen(const char *only, const char *name)
-{
-    return !only || strcmp(only, name) == 0;
-}
-
 static clade_status run_suite(const bench_suite *suite, const clade_bench_options *options, const clade_golden *golden,
                               clade_json_writer *writer)
 {
@@ -276,7 +257,7 @@ static clade_status run_suite(const bench_suite *suite, const clade_bench_option
     const size_t n_runs = list_runs(suite, runs), seeds = options->seeds > 0 ? (size_t)options->seeds : suite->seeds;
     if (!writer) {
         printf("%s: hypervolume of the %s after ", suite->title, suite->set);
-        for (size_t b = 0; b < count_budgets(suite); b++)
+        for (size_t b = 0; b < clade_bench_sizes(suite->budgets, BUDGETS); b++)
             printf("%s%zu", b > 0 ? ", " : "", suite->budgets[b]);
         printf(" evaluations, median (lower quartile) of %zu seeds\n", seeds);
     }
@@ -291,7 +272,8 @@ static clade_status run_suite(const bench_suite *suite, const clade_bench_option
             if (!c.algorithm || !c.form)
                 return clade_fail(CLADE_EINTERNAL, "bench search: no algorithm \"%s\" or no problem \"%s\"",
                                   runs[r].algorithm, suite->problems[p].problem);
-            if (chosen(options->algorithm, runs[r].algorithm) && chosen(options->problem, c.form->name))
+            if (clade_bench_chosen(options->algorithm, runs[r].algorithm) &&
+                clade_bench_chosen(options->problem, c.form->name))
                 CLADE_TRY(run_case(&c, writer));
         }
     return CLADE_OK;
@@ -299,18 +281,14 @@ static clade_status run_suite(const bench_suite *suite, const clade_bench_option
 
 static clade_status check_options(const clade_bench_options *options)
 {
-    size_t n_algorithms, n_forms;
+    size_t n_forms;
     const char *names[MOST_RUNS];
-    const clade_algorithm *const *algorithms = clade_algorithms(&n_algorithms);
-    for (size_t i = 0; i < n_algorithms && i < MOST_RUNS; i++)
-        names[i] = algorithms[i]->name;
-    if (options->algorithm && !clade_algorithm_find(options->algorithm))
-        return clade_unknown_word("algorithm", options->algorithm, names, n_algorithms);
+    CLADE_TRY(clade_bench_check_algorithm(options->algorithm));
     const clade_problem_form *forms = clade_problem_forms(&n_forms);
     bool found = !options->problem;
     for (size_t i = 0; i < n_forms && i < MOST_RUNS; i++) {
         names[i] = forms[i].name;
-        found |= chosen(options->problem, forms[i].name);
+        found |= clade_bench_chosen(options->problem, forms[i].name);
     }
     if (!found)
         return clade_unknown_word("problem", options->problem, names, n_forms);

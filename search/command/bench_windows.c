@@ -13,6 +13,7 @@
 #include "search/closed_form_run.h"
 #include "search/command/bench.h"
 #include "search/command/command.h"
+#include "search/order_statistics.h"
 #include "search/pareto.h"
 
 enum { MOST_SEEDS = 99, BUDGETS = 5, MOST_WINDOWS = 16, START = 16 };
@@ -47,25 +48,6 @@ typedef struct bench_case {
     double start[MOST_SEEDS];                         /* of the first children with window 1 */
 } bench_case;
 
-static int compare_numbers(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(const double *sorted, size_t count)
-{
-    return 0.5 * (sorted[(count - 1) / 2] + sorted[count / 2]);
-}
-
-static size_t count_sizes(const size_t *sizes, size_t most)
-{
-    size_t count = 0;
-    while (count < most && sizes[count] > 0)
-        count++;
-    return count;
-}
-
 static clade_status measure_window(bench_case *c, size_t w)
 {
     const size_t m = c->form->n_objectives, children = c->suite->budgets[c->n_budgets - 1];
@@ -86,19 +68,19 @@ static clade_status measure_window(bench_case *c, size_t w)
             CLADE_TRY(clade_hypervolume(c->objectives, START, m, c->form->wide, &c->start[seed]));
     }
     for (size_t b = 0; b < c->n_budgets; b++)
-        qsort(c->volume[w][b], c->seeds, sizeof(double), compare_numbers);
+        clade_sort_numbers(c->volume[w][b], c->seeds);
     return CLADE_OK;
 }
 
 static double volume_of(const bench_case *c, size_t w, size_t b)
 {
-    return median(c->volume[w][b], c->seeds);
+    return clade_quantile(c->volume[w][b], c->seeds, 0.5);
 }
 
 /* Share of what window 1, the first of every suite, gained. */
 static double loss(const bench_case *c, size_t w, size_t b)
 {
-    const double gained = volume_of(c, 0, b) - median(c->start, c->seeds);
+    const double gained = volume_of(c, 0, b) - clade_quantile(c->start, c->seeds, 0.5);
     return gained > 0 ? (volume_of(c, 0, b) - volume_of(c, w, b)) / gained : 0;
 }
 
@@ -142,15 +124,15 @@ static clade_status measure(bench_case *c)
     for (size_t w = 0; w < c->n_windows && status == CLADE_OK; w++)
         status = measure_window(c, w);
     clade_free(c->objectives);
-    qsort(c->start, c->seeds, sizeof(double), compare_numbers);
+    clade_sort_numbers(c->start, c->seeds);
     return status;
 }
 
 static clade_status run_case(bench_case *c, const clade_bench_options *options, clade_json_writer *writer)
 {
     c->seeds = options->seeds > 0 ? (size_t)options->seeds : c->suite->seeds;
-    c->n_budgets = count_sizes(c->suite->budgets, BUDGETS);
-    c->n_windows = count_sizes(c->suite->windows, MOST_WINDOWS);
+    c->n_budgets = clade_bench_sizes(c->suite->budgets, BUDGETS);
+    c->n_windows = clade_bench_sizes(c->suite->windows, MOST_WINDOWS);
     if (!c->algorithm || !c->form)
         return clade_fail(CLADE_EINTERNAL, "bench windows: an algorithm or a problem is not there any more");
     CLADE_TRY(clade_problem_form_space(c->form, &c->space));
@@ -164,17 +146,13 @@ static clade_status run_case(bench_case *c, const clade_bench_options *options, 
     return CLADE_OK;
 }
 
-static bool chosen(const char *only, const char *name)
-{
-    return !only || strcmp(only, name) == 0;
-}
-
 static clade_status run_suite(const bench_suite *suite, const clade_bench_options *options, bench_case *c,
                               clade_json_writer *writer)
 {
     for (size_t p = 0; p < sizeof problems / sizeof *problems; p++)
         for (size_t a = 0; a < sizeof algorithms / sizeof *algorithms; a++) {
-            if (!chosen(options->algorithm, algorithms[a]) || !chosen(options->problem, problems[p].name))
+            if (!clade_bench_chosen(options->algorithm, algorithms[a]) ||
+                !clade_bench_chosen(options->problem, problems[p].name))
                 continue;
             *c = (bench_case){.suite = suite,
                               .algorithm = clade_algorithm_find(algorithms[a]),
@@ -190,10 +168,10 @@ static clade_status check_options(const clade_bench_options *options)
     const char *names[sizeof problems / sizeof *problems];
     bool found[2] = {false, false};
     for (size_t i = 0; i < n_algorithms; i++)
-        found[0] |= chosen(options->algorithm, algorithms[i]);
+        found[0] |= clade_bench_chosen(options->algorithm, algorithms[i]);
     for (size_t i = 0; i < n_problems; i++) {
         names[i] = problems[i].name;
-        found[1] |= chosen(options->problem, names[i]);
+        found[1] |= clade_bench_chosen(options->problem, names[i]);
     }
     if (!found[0])
         return clade_unknown_word("algorithm", options->algorithm, algorithms, n_algorithms);

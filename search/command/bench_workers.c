@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/files.h"
 #include "clade/json.h"
 #include "clade/log.h"
@@ -24,7 +25,7 @@
 #include "search/pool_simulated.h"
 #include "search/subject_form.h"
 
-enum { MOST = 8, LEAST_CHILDREN = 2000, WINDOWS_A_RUN = 6, MOST_RECORDED = 1 << 20, MOST_NAMES = 64 };
+enum { MOST = 8, LEAST_CHILDREN = 2000, WINDOWS_A_RUN = 6, MOST_RECORDED = 1 << 20 };
 static const double MEAN_SECONDS = 0.5, LATENCY = 1e-4;
 
 typedef struct bench_times {
@@ -100,10 +101,10 @@ static clade_status run_engine(bench_case *c, const clade_experiment *experiment
         status = clade_subject_form_new(experiment, &subject);
     if (status == CLADE_OK)
         status = clade_pool_open_simulated(&c->plan, &evaluator, &c->report, &pool);
-    const double start = clade_bench_now();
+    const double start = clade_clock_now();
     if (status == CLADE_OK)
         status = clade_engine_run(experiment, &subject, pool, &options);
-    c->seconds = clade_bench_now() - start;
+    c->seconds = clade_clock_now() - start;
     clade_pool_close(pool);
     clade_subject_free(&subject);
     return status;
@@ -129,10 +130,7 @@ static clade_status run_in(bench_case *c, const char *folder)
 static clade_status run_case(bench_case *c)
 {
     char folder[4096];
-    const char *parent = getenv("TMPDIR");
-    const int length = snprintf(folder, sizeof folder, "%s/clade-bench-XXXXXX", parent && *parent ? parent : "/tmp");
-    if (length < 0 || (size_t)length >= sizeof folder || !mkdtemp(folder))
-        return clade_fail_errno(folder, "make");
+    CLADE_TRY(clade_bench_folder(folder, sizeof folder));
     const clade_status status = run_in(c, folder);
     const clade_status removed = clade_remove_folder(folder);
     return status == CLADE_OK ? removed : status;
@@ -259,25 +257,15 @@ static clade_status run_part(const bench_part *part, const clade_bench_options *
     return CLADE_OK;
 }
 
-static bool chosen(const bench_part *part, const char *only)
-{
-    return !only || strcmp(only, part->name) == 0;
-}
-
 static clade_status check_options(const clade_bench_options *options)
 {
     const size_t n_parts = sizeof parts / sizeof *parts;
-    const char *names[MOST_NAMES];
-    size_t n_algorithms;
-    const clade_algorithm *const *algorithms = clade_algorithms(&n_algorithms);
-    for (size_t i = 0; i < n_algorithms && i < MOST_NAMES; i++)
-        names[i] = algorithms[i]->name;
-    if (options->algorithm && !clade_algorithm_find(options->algorithm))
-        return clade_unknown_word("algorithm", options->algorithm, names, n_algorithms);
+    const char *names[sizeof parts / sizeof *parts];
+    CLADE_TRY(clade_bench_check_algorithm(options->algorithm));
     bool found = false;
     for (size_t i = 0; i < n_parts; i++) {
         names[i] = parts[i].name;
-        found |= chosen(&parts[i], options->part);
+        found |= clade_bench_chosen(options->part, parts[i].name);
     }
     return found ? CLADE_OK : clade_unknown_word("part", options->part, names, n_parts);
 }
@@ -288,7 +276,7 @@ static clade_status run_parts(const clade_bench_options *options, const recorded
     if (!writer)
         printf("%-11s %-17s %5s %7s %4s  %16s  %7s\n", "", "times", "ranks", "window", "", "utilisation", "results");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (chosen(&parts[i], options->part))
+        if (clade_bench_chosen(options->part, parts[i].name))
             CLADE_TRY(run_part(&parts[i], options, recorded, writer));
     return CLADE_OK;
 }

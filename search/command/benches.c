@@ -1,7 +1,12 @@
 /* The table of benches, and what they share. */
 #include "search/command/bench.h"
 
-#include <time.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "search/algorithm.h"
+#include "search/command/command.h"
 
 static const clade_bench benches[] = {
     {"forward", "forward passes on one thread: images/s, GFLOP/s, share of sgemm", clade_bench_forward},
@@ -20,9 +25,39 @@ const clade_bench *clade_benches(size_t *count)
     return benches;
 }
 
-double clade_bench_now(void)
+bool clade_bench_chosen(const char *only, const char *name)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return !only || strcmp(only, name) == 0;
+}
+
+size_t clade_bench_sizes(const size_t *sizes, size_t most)
+{
+    size_t count = 0;
+    while (count < most && sizes[count] > 0)
+        count++;
+    return count;
+}
+
+clade_status clade_bench_check_algorithm(const char *name)
+{
+    enum { MOST_NAMES = 64 };
+    const char *names[MOST_NAMES];
+    size_t count;
+    const clade_algorithm *const *algorithms = clade_algorithms(&count);
+    if (!name || clade_algorithm_find(name))
+        return CLADE_OK;
+    count = count < MOST_NAMES ? count : MOST_NAMES;
+    for (size_t i = 0; i < count; i++)
+        names[i] = algorithms[i]->name;
+    return clade_unknown_word("algorithm", name, names, count);
+}
+
+clade_status clade_bench_folder(char *folder, size_t size)
+{
+    const char *parent = getenv("TMPDIR");
+    const int length = snprintf(folder, size, "%s/clade-bench-XXXXXX", parent && *parent ? parent : P_tmpdir);
+    if (length < 0 || (size_t)length >= size)
+        return clade_fail(CLADE_EUSAGE, "TMPDIR: found a path of %zu bytes, expected fewer than %zu",
+                          parent ? strlen(parent) : 0, size);
+    return mkdtemp(folder) ? CLADE_OK : clade_fail_errno(folder, "make");
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/files.h"
 #include "clade/log.h"
 #include "search/command/command.h"
@@ -25,7 +26,7 @@ typedef struct watch {
 
 static watch watch_new(void)
 {
-    watch self = {clade_progress_view_new(), clade_progress_now()};
+    watch self = {clade_progress_view_new(), clade_clock_now()};
     self.view.last = self.since;
     return self;
 }
@@ -110,7 +111,7 @@ static void log_written(const clade_merge_job *job, size_t index, const clade_me
                       recipe->n_parents == 1 ? "" : "s");
     if (!look.adapter)
         clade_text_append_size(&text, look.written_bytes);
-    clade_text_append(&text, "%sin %.1f s)", look.adapter ? "" : " ", clade_progress_now() - since);
+    clade_text_append(&text, "%sin %.1f s)", look.adapter ? "" : " ", clade_clock_now() - since);
     clade_log(CLADE_LOG_INFO, "%s", clade_text_get(&text));
     clade_text_free(&text);
 }
@@ -118,7 +119,7 @@ static void log_written(const clade_merge_job *job, size_t index, const clade_me
 static clade_status make_step(const clade_merge_job *job, size_t index)
 {
     const clade_merge_step *step = &job->steps.items[index];
-    const double since = clade_progress_now();
+    const double since = clade_clock_now();
     clade_merge *merge = NULL;
     bool found = false;
     CLADE_TRY(clade_merge_open(step->recipe, job->threads, &merge));

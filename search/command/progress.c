@@ -4,20 +4,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clade/clock.h"
 #include "clade/log.h"
 
 static const double TERMINAL_INTERVAL = 0.2, LOG_INTERVAL = 10.0; /* seconds */
 
-double clade_progress_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 clade_progress_view clade_progress_view_new(void)
 {
-    return (clade_progress_view){.terminal = isatty(STDERR_FILENO) != 0, .last = clade_progress_now() - LOG_INTERVAL};
+    return (clade_progress_view){.terminal = isatty(STDERR_FILENO) != 0, .last = clade_clock_now() - LOG_INTERVAL};
 }
 
 static void append_eta(clade_text *text, double seconds)
@@ -51,7 +45,7 @@ static void append_line(clade_text *text, const clade_experiment *experiment, co
 /* Whether it is time for a line. */
 static bool is_due(clade_progress_view *view, bool last)
 {
-    const double time = clade_progress_now();
+    const double time = clade_clock_now();
     if (!last && time - view->last < (view->terminal ? TERMINAL_INTERVAL : LOG_INTERVAL))
         return false;
     view->last = time;
@@ -83,7 +77,7 @@ void clade_progress_bytes(clade_progress_view *view, const char *what, uint64_t 
                           bool last)
 {
     clade_text text = {0};
-    const double seconds = clade_progress_now() - since, rate = seconds > 0 ? (double)done / seconds : 0;
+    const double seconds = clade_clock_now() - since, rate = seconds > 0 ? (double)done / seconds : 0;
     if (!is_due(view, last))
         return;
     clade_text_append(&text, "%s %.2f of %.2f GB, %.0f MB/s, ", what, (double)done / 1e9, (double)total / 1e9,

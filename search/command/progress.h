@@ -13,11 +13,9 @@ typedef struct clade_progress_view {
 clade_progress_view clade_progress_view_new(void);
 /* For clade_engine_options.progress; CONTEXT is a clade_progress_view. */
 void clade_progress_show(void *context, const clade_experiment *experiment, const clade_progress *progress);
-/* A line of bytes done, rate and ETA; SINCE is clade_progress_now() at the beginning. LAST: show it whatever the time. */
+/* A line of bytes done, rate and ETA; SINCE is clade_clock_now() at the beginning. LAST: show it whatever the time. */
 void clade_progress_bytes(clade_progress_view *view, const char *what, uint64_t done, uint64_t total, double since,
                           bool last);
-/* Monotonic seconds. */
-double clade_progress_now(void);
 /* End the line on a terminal. */
 void clade_progress_end(clade_progress_view *view);
 

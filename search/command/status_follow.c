@@ -8,6 +8,8 @@
 #include "search/command/run_status.h"
 #include "search/command/stop.h"
 
+#include "clade/clock.h"
+
 static const double WORK_SHARE = 10.0; /* a look may take 1/10 of the time */
 
 /* What was seen and said. */
@@ -21,8 +23,8 @@ typedef struct follower {
 /* Sleep until SECONDS have passed or a signal comes. */
 static void wait_seconds(double seconds)
 {
-    const double until = clade_progress_now() + seconds;
-    while (!clade_stop_requested() && clade_progress_now() < until)
+    const double until = clade_clock_now() + seconds;
+    while (!clade_stop_requested() && clade_clock_now() < until)
         (void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
 }
 
@@ -52,7 +54,7 @@ static clade_status look(follower *self, const char *run_folder, bool last)
     clade_text text = {0};
     clade_status result = clade_run_status_read(run_folder, &status);
     if (result == CLADE_OK && (status.active || status.finished))
-        self->since_active = clade_progress_now();
+        self->since_active = clade_clock_now();
     self->finished = result == CLADE_OK && status.finished;
     if (result == CLADE_OK)
         result = say(self, &status);
@@ -68,9 +70,9 @@ static clade_status look(follower *self, const char *run_folder, bool last)
 static clade_status pause_and_look(follower *self, const char *run_folder, double *took)
 {
     wait_seconds(fmax(self->options->interval, WORK_SHARE * *took));
-    const double start = clade_progress_now();
+    const double start = clade_clock_now();
     const clade_status status = clade_stop_requested() ? CLADE_OK : look(self, run_folder, false);
-    *took = clade_progress_now() - start;
+    *took = clade_clock_now() - start;
     return status;
 }
 
@@ -80,7 +82,7 @@ static clade_status follow(follower *self, const char *run_folder)
     double took = 0.0;
     CLADE_TRY(status); /* what is no run is said at once */
     while (!self->finished && !clade_stop_requested()) {
-        if (clade_progress_now() - self->since_active >= self->options->patience) {
+        if (clade_clock_now() - self->since_active >= self->options->patience) {
             CLADE_TRY(status);
             CLADE_TRY(look(self, run_folder, true));
             return clade_fail(CLADE_EINTERRUPTED, "no session is at work on %s; to go on: clade resume %s", run_folder,
@@ -93,7 +95,7 @@ static clade_status follow(follower *self, const char *run_folder)
 
 clade_status clade_run_follow(const char *run_folder, const clade_follow_options *options)
 {
-    follower self = {.options = options, .since_active = clade_progress_now()};
+    follower self = {.options = options, .since_active = clade_clock_now()};
     clade_stop_catch();
     const clade_status status = follow(&self, run_folder);
     clade_text_free(&self.said);

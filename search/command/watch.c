@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/files.h"
 #include "clade/log.h"
 #include "search/metrics.h"
@@ -29,7 +30,7 @@ clade_watch clade_watch_begin(const char *run_folder, const char *metrics)
 
 static void write_metrics(clade_watch *watch, const clade_experiment *experiment, bool active)
 {
-    watch->next = clade_progress_now() + METRICS_INTERVAL;
+    watch->next = clade_clock_now() + METRICS_INTERVAL;
     if (clade_metrics_write(watch->metrics, experiment, &watch->progress, watch->run_folder, active) == CLADE_OK)
         return;
     if (!watch->warned)
@@ -45,7 +46,7 @@ void clade_watch_show(void *context, const clade_experiment *experiment, const c
     memcpy(watch->best, progress->best, experiment->n_objectives * sizeof *watch->best);
     watch->progress.best = watch->best;
     watch->seen = true;
-    if (watch->metrics && clade_progress_now() >= watch->next)
+    if (watch->metrics && clade_clock_now() >= watch->next)
         write_metrics(watch, experiment, true);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/bits.h"
 #include "score/scorer.h"
 
 /* ---- means ---- */
@@ -101,7 +102,7 @@ void clade_score_join_bits(const clade_score *score, uint8_t *bits)
     size_t at = 0;
     for (size_t t = 0; t < score->n_tasks; t++)
         for (size_t i = 0; i < score->tasks[t].n_correct; i++, at++)
-            if (score->tasks[t].correct[i / 8] >> (i % 8) & 1)
+            if (clade_bit(score->tasks[t].correct, i))
                 bits[at / 8] = (uint8_t)(bits[at / 8] | 1 << (at % 8));
 }
 

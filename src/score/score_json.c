@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/bits.h"
 #include "clade/json.h"
 #include "clade/score.h"
 
@@ -208,7 +209,7 @@ static bool get_all_bits(const clade_json_at *at, size_t scored, bool stopped, c
     if (!clade_json_bits(&seen_at, task->n_correct, problems, &task->seen))
         return false;
     for (size_t i = 0; task->seen && task->correct && i < task->n_correct; i++) {
-        seen += task->seen[i / 8] >> (i % 8) & 1;
+        seen += clade_bit(task->seen, i);
         beyond = beyond || (task->correct[i / 8] & ~task->seen[i / 8]) != 0;
     }
     if (task->n_clean > task->n_correct || seen != scored || beyond)

@@ -1,0 +1,10 @@
+#include "clade/clock.h"
+
+#include <time.h>
+
+double clade_clock_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
