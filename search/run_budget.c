@@ -21,17 +21,26 @@ static void keep_plan(clade_experiment *experiment)
         experiment->planned_images = experiment->images;
 }
 
-clade_status clade_budget_get(clade_ledger *ledger, const char *name, clade_experiment *experiment)
+/* The last event "budget" as a DOCUMENT that calls itself NAME, the caller's; NULL: the budget was never raised. */
+static clade_status last_event(clade_ledger *ledger, const char *name, clade_json **document)
 {
     clade_text detail = {0};
-    clade_json *document = NULL;
-    clade_problems problems = {0};
     uint64_t number = 0;
     bool found = false;
+    *document = NULL;
     clade_status status = clade_ledger_get_event(ledger, "budget", &detail, &number, &found);
     if (status == CLADE_OK && found)
-        status = clade_json_parse(clade_text_get(&detail), detail.length, name, CLADE_EINPUT, &document);
-    if (status == CLADE_OK && found) {
+        status = clade_json_parse(clade_text_get(&detail), detail.length, name, CLADE_EINPUT, document);
+    clade_text_free(&detail);
+    return status;
+}
+
+clade_status clade_budget_get(clade_ledger *ledger, const char *name, clade_experiment *experiment)
+{
+    clade_json *document = NULL;
+    clade_problems problems = {0};
+    clade_status status = last_event(ledger, name, &document);
+    if (status == CLADE_OK && document) {
         const clade_json_at root = clade_json_root(document), children = clade_json_member(&root, "children"),
                             images = clade_json_member(&root, "images"), seconds = clade_json_member(&root, "seconds");
         keep_plan(experiment);
@@ -43,7 +52,22 @@ clade_status clade_budget_get(clade_ledger *ledger, const char *name, clade_expe
         status = clade_problems_end(&problems, CLADE_EINPUT);
     }
     clade_json_free(document);
-    clade_text_free(&detail);
+    return status;
+}
+
+/* The run's seconds that do not count any more since the last raise. */
+static clade_status seconds_forgiven(clade_ledger *ledger, double *seconds)
+{
+    clade_json *document = NULL;
+    clade_problems problems = {0};
+    *seconds = 0.0;
+    clade_status status = last_event(ledger, "event budget", &document);
+    if (status == CLADE_OK && document) {
+        const clade_json_at root = clade_json_root(document), forgiven = clade_json_member(&root, "wall_seconds");
+        (void)clade_json_number(&forgiven, &problems, 0.0, INFINITY, seconds);
+        status = clade_problems_end(&problems, CLADE_EINPUT);
+    }
+    clade_json_free(document);
     return status;
 }
 
@@ -87,13 +111,15 @@ clade_status clade_budget_put(clade_ledger *ledger, const clade_experiment *expe
 {
     clade_text detail = {0};
     clade_ledger_counts counts;
+    double forgiven = 0.0;
     CLADE_TRY(clade_ledger_count(ledger, &counts));
+    CLADE_TRY(seconds_forgiven(ledger, &forgiven));
     clade_json_writer writer = clade_json_writer_to(&detail, false);
     clade_json_begin_object(&writer, NULL);
     clade_json_put_u64(&writer, "children", experiment->children);
     clade_json_put_u64(&writer, "images", experiment->images);
     clade_json_put_number(&writer, "seconds", experiment->seconds);
-    clade_json_put_number(&writer, "wall_seconds", change == CLADE_BUDGET_ANEW ? counts.wall_seconds : 0.0);
+    clade_json_put_number(&writer, "wall_seconds", change == CLADE_BUDGET_ANEW ? counts.wall_seconds : forgiven);
     clade_json_put_u64(&writer, "bred", counts.children);
     clade_json_end_object(&writer);
     clade_status status = clade_text_status(&detail);

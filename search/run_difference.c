@@ -107,6 +107,30 @@ static void compare(comparison *self, const char *key, const clade_json_at *want
     }
 }
 
+static bool has_parent(const clade_experiment *experiment, const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < experiment->n_parents; i++)
+        found |= strcmp(experiment->parent_names[i], name) == 0;
+    return found;
+}
+
+/* Genes are in the order of the parents, so another one breeds other children; to JSON it is the same object. */
+static void compare_order(comparison *self)
+{
+    const clade_experiment *wanted = self->wanted, *have = self->have;
+    size_t first = SIZE_MAX;
+    for (size_t i = 0; i < wanted->n_parents && i < have->n_parents; i++) {
+        if (!has_parent(have, wanted->parent_names[i]))
+            return; /* said already */
+        if (first == SIZE_MAX && strcmp(wanted->parent_names[i], have->parent_names[i]) != 0)
+            first = i;
+    }
+    if (wanted->n_parents == have->n_parents && first < have->n_parents)
+        clade_text_append(self->lines, "\n  parents: found \"%s\" in place %zu, the run has \"%s\" there",
+                          wanted->parent_names[first], first + 1, have->parent_names[first]);
+}
+
 static clade_status print(const clade_experiment *experiment, const char *name, clade_json **document)
 {
     clade_text text = {0};
@@ -129,6 +153,7 @@ clade_status clade_experiment_difference(const clade_experiment *wanted, const c
     if (status == CLADE_OK) {
         const clade_json_at left = clade_json_root(a), right = clade_json_root(b);
         compare(&self, "", &left, &right);
+        compare_order(&self);
         status = clade_text_status(lines);
     }
     clade_json_free(a);

@@ -1,10 +1,11 @@
 /* A run's folder: made whole, and what is asked of it. */
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clade/alloc.h"
@@ -60,27 +61,31 @@ static long process_of(const char *entry, const char *name)
 
 /* Searches that were killed before their run folder was there left half of one beside it. PATH has no '/' at its end.
  */
-static clade_status remove_leftovers(const char *path)
+static clade_status remove_if_left(void *path, const char *entry)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const long process = process_of(entry, name);
+    if (process == 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH)
+        return CLADE_OK;
+    char *left = clade_path_beside(path, entry);
+    if (!left)
+        return clade_fail_memory(strlen(path) + 32, "a path");
+    const clade_status status = clade_remove_folder(left);
+    if (status == CLADE_OK)
+        clade_log(CLADE_LOG_INFO, "removed %s, which a search that was killed left behind", left);
+    clade_free(left);
+    return status;
+}
+
+static clade_status remove_leftovers(const char *path)
+{
     char *above = clade_path_beside(path, ".");
+    bool is_free; /* then there is nothing in it */
     if (!above)
         return clade_fail_memory(strlen(path) + 2, "a path");
-    clade_status status = CLADE_OK;
-    DIR *folder = opendir(above); /* NULL: it is not there yet, and has nothing in it */
-    for (const struct dirent *entry = folder ? readdir(folder) : NULL; status == CLADE_OK && entry;
-         entry = readdir(folder)) {
-        const long process = process_of(entry->d_name, name);
-        if (process == 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH)
-            continue;
-        char *left = clade_path_beside(path, entry->d_name);
-        status = left ? clade_remove_folder(left) : clade_fail_memory(strlen(path) + 32, "a path");
-        if (status == CLADE_OK)
-            clade_log(CLADE_LOG_INFO, "removed %s, which a search that was killed left behind", left);
-        clade_free(left);
-    }
-    if (folder)
-        (void)closedir(folder);
+    clade_status status = clade_path_is_free(above, &is_free);
+    if (status == CLADE_OK && !is_free)
+        status = clade_folder_visit(above, remove_if_left, (void *)(uintptr_t)path);
     clade_free(above);
     return status;
 }
@@ -100,7 +105,9 @@ static clade_status put_in_place(const char *staged, const char *run_folder)
 
 clade_status clade_run_create(const clade_experiment *experiment, const char *run_folder)
 {
-    if (clade_path_exists(run_folder))
+    bool is_free;
+    CLADE_TRY(clade_path_is_free(run_folder, &is_free));
+    if (!is_free)
         return refuse_existing(run_folder);
     clade_text staged = {0}, plain = {0};
     size_t length = strlen(run_folder);
@@ -122,12 +129,12 @@ clade_status clade_run_create(const clade_experiment *experiment, const char *ru
     if (status == CLADE_OK)
         status = put_in_place(clade_text_get(&staged), clade_text_get(&plain));
     if (status != CLADE_OK && staged.length > 0) {
-        clade_text message = {0};
-        clade_text_append(&message, "%s", clade_error_message());
-        if (clade_remove_folder(clade_text_get(&staged)) != CLADE_OK)
-            clade_text_append(&message, " (and %s is left behind)", clade_text_get(&staged));
-        status = clade_fail(status, "%s", clade_text_get(&message));
-        clade_text_free(&message);
+        char message[CLADE_MESSAGE_BYTES]; /* not of memory, which may be what lacks */
+        snprintf(message, sizeof message, "%s", clade_error_message());
+        if (clade_remove_folder(clade_text_get(&staged)) == CLADE_OK)
+            status = clade_fail(status, "%s", message);
+        else
+            status = clade_fail(status, "%s (and %s is left behind)", message, clade_text_get(&staged));
     }
     clade_text_free(&staged);
     clade_text_free(&plain);
@@ -242,6 +249,20 @@ static clade_status decide(clade_ledger *ledger, const char *run_folder, const c
     return clade_places_differ(ledger, run_folder, *out, moved);
 }
 
+/* What goes on is written to the end of log.txt: a link there, in a folder from somebody else, would be any file. */
+static clade_status check_log(const char *run_folder)
+{
+    struct stat info;
+    char *path = clade_path_join(run_folder, "log.txt");
+    if (!path)
+        return clade_fail_memory(strlen(run_folder) + 16, "a path");
+    clade_status status = CLADE_OK;
+    if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        status = clade_fail(CLADE_EINPUT, "%s: is no file itself, but a link or the like; remove it", path);
+    clade_free(path);
+    return status;
+}
+
 clade_status clade_run_resume(const char *run_folder, const clade_resume_request *asked, clade_experiment **out)
 {
     clade_experiment *experiment = NULL;
@@ -249,6 +270,7 @@ clade_status clade_run_resume(const char *run_folder, const clade_resume_request
     bool moved = false;
     clade_budget_change change = CLADE_BUDGET_SAME;
     *out = NULL;
+    CLADE_TRY(check_log(run_folder));
     CLADE_TRY(clade_run_ledger(run_folder, &ledger));
     clade_status status = decide(ledger, run_folder, asked, &experiment, &moved, &change);
     clade_ledger_close(ledger);

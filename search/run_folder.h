@@ -42,14 +42,22 @@ clade_status clade_places_put(clade_ledger *ledger, const char *run_folder,
 clade_status clade_places_get(clade_ledger *ledger, const char *run_folder,
                               clade_experiment *experiment) CLADE_CHECK_RESULT;
 /* RULE is "OLD=NEW"; paths of EXPERIMENT that are OLD or below it are there below NEW (relative: to the working
- * directory). CLADE_EUSAGE when it is no rule or none is. */
+ * directory). What is there already, by an earlier session with the same rule or since it was found, stays. CLADE_EUSAGE
+ * when it is no rule or is about none of the paths. */
 clade_status clade_places_move(clade_experiment *experiment, const char *rule) CLADE_CHECK_RESULT;
 /* The paths of EXPERIMENT become those of FROM, which has as many parents and first recipes. */
 clade_status clade_places_copy(const clade_experiment *from, clade_experiment *experiment) CLADE_CHECK_RESULT;
 /* CLADE_EINPUT when base, probes or a parent are not there. */
 clade_status clade_places_check(const clade_experiment *experiment, const char *run_folder) CLADE_CHECK_RESULT;
+/* CLADE_EINPUT when what RECIPE, a child's, is made of is not there. */
+clade_status clade_recipe_check_places(const clade_recipe *recipe, const char *run_folder) CLADE_CHECK_RESULT;
 /* A recipe of an earlier session: the parents and the base of EXPERIMENT are where that says. */
 clade_status clade_recipe_place(const clade_experiment *experiment, clade_recipe *recipe) CLADE_CHECK_RESULT;
+/* run_recipe.c: the recipe of ROW (the caller's), with the models where EXPERIMENT has them and their hashes as they were
+ * when the run began. CLADE_EINPUT when it is no recipe, has not the hash of ROW, or names a file or model that
+ * EXPERIMENT does not have. */
+clade_status clade_run_recipe(clade_ledger *ledger, const clade_experiment *experiment, const clade_child_row *row,
+                              clade_recipe **recipe) CLADE_CHECK_RESULT;
 /* PATH, which was beside FROM as it is, seen from TO: "/a/zoo", "/a/runs/1", "/b/c/runs/1" gives "/b/c/zoo". All are
  * absolute, without "." and "..". Owned by the caller; NULL in *OUT when TO is not as deep. */
 clade_status clade_path_follow(const char *path, const char *from, const char *to, char **out) CLADE_CHECK_RESULT;
@@ -61,7 +69,7 @@ clade_status clade_budget_get(clade_ledger *ledger, const char *name, clade_expe
 typedef enum clade_budget_change {
     CLADE_BUDGET_SAME,
     CLADE_BUDGET_ANEW,    /* raised; the budget of seconds begins anew */
-    CLADE_BUDGET_SECONDS, /* raised, the seconds, too: those of all sessions count */
+    CLADE_BUDGET_SECONDS, /* raised, the seconds, too: those spent since the budget last began anew count */
 } clade_budget_change;
 /* REQUEST's budget for EXPERIMENT. */
 clade_status clade_budget_raise(const char *name, const clade_resume_request *request, clade_experiment *experiment,
@@ -74,7 +82,7 @@ clade_status clade_budget_put(clade_ledger *ledger, const clade_experiment *expe
 
 /* Where WANTED asks for another run than HAVE, a line each, "  key: found X, the run has Y"; nothing when
  * only paths and larger limits of children, images and seconds differ. A window that WANTED takes from its budget is no
- * difference. */
+ * difference; another order of the parents, which their genes follow, is. */
 clade_status clade_experiment_difference(const clade_experiment *wanted, const clade_experiment *have,
                                          clade_text *lines) CLADE_CHECK_RESULT;
 

@@ -245,29 +245,40 @@ clade_status clade_places_get(clade_ledger *ledger, const char *run_folder, clad
 
 /* ---- what the user says ---- */
 
+/* What follows FOLDER in PATH, both plain, which is FOLDER ("") or below it ("/..."); NULL when it is neither. */
+static const char *rest_below(const char *path, const char *folder)
+{
+    const size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    const bool starts = path && strncmp(path, folder, length) == 0;
+    return starts && (path[length] == '/' || path[length] == '\0') ? path + length : NULL;
+}
+
 clade_status clade_places_move(clade_experiment *experiment, const char *rule)
 {
     const char *sign = strchr(rule, '=');
-    size_t moved = 0;
+    size_t known = 0;
     if (!sign || sign == rule || sign[1] == '\0')
         return clade_fail(CLADE_EUSAGE, "--moved %s: expected OLD=NEW, two paths", rule);
     char *word = clade_strndup(rule, (size_t)(sign - rule));
     char *old = word ? absolute(word) : NULL, *new = absolute(sign + 1);
     clade_status status = old && new ? CLADE_OK : clade_fail_memory(strlen(rule), "a path");
     for (size_t i = 0; status == CLADE_OK && i < count_places(experiment); i++) {
-        const size_t length = strlen(old);
         char *path = path_at(experiment, i) ? plain(path_at(experiment, i)) : NULL;
-        if (path && strncmp(path, old, length) == 0 && (path[length] == '/' || path[length] == '\0')) {
-            char *there = path[length] ? clade_path_join(new, path + length + 1) : clade_strdup(new);
+        const char *rest_old = rest_below(path, old), *rest_new = rest_below(path, new);
+        const bool closer = rest_old && rest_new && strlen(rest_old) < strlen(rest_new); /* OLD is below NEW */
+        const bool is_there = rest_new && !closer && clade_path_exists(path);
+        const char *rest = is_there ? NULL : rest_old;
+        if (rest) {
+            char *there = rest[0] ? clade_path_join(new, rest + 1) : clade_strdup(new);
             if (there)
                 put_place(experiment, i, there);
             else
                 status = clade_fail_memory(strlen(new) + strlen(path), "a path");
-            moved++;
         }
+        known += is_there || rest;
         clade_free(path);
     }
-    if (status == CLADE_OK && moved == 0)
+    if (status == CLADE_OK && known == 0)
         status = clade_fail(CLADE_EUSAGE, "--moved %s: no path of this run is %s or below it", rule, old);
     clade_free(word);
     clade_free(old);
@@ -287,6 +298,15 @@ clade_status clade_places_copy(const clade_experiment *from, clade_experiment *e
     return CLADE_OK;
 }
 
+/* WHAT of a run is not at PATH. */
+static clade_status fail_place(const char *path, const char *what, const char *run_folder)
+{
+    return clade_fail(CLADE_EINPUT,
+                      "%s: not there any more (%s of this run), nor in the same place seen from the run folder; to say "
+                      "where it is now: clade resume %s --moved %s=WHERE (a folder above it will do)",
+                      path, what, run_folder, path);
+}
+
 clade_status clade_places_check(const clade_experiment *experiment, const char *run_folder)
 {
     for (size_t i = 0; !experiment->form && i < 2 + experiment->n_parents; i++) {
@@ -295,11 +315,18 @@ clade_status clade_places_check(const clade_experiment *experiment, const char *
         if (!path || clade_path_exists(path))
             continue;
         label(experiment, i, text);
-        return clade_fail(CLADE_EINPUT,
-                          "%s: %s of this run is not there any more, nor in the same place seen from the run folder; "
-                          "to say where it is: clade resume %s --moved %s=WHERE (a folder above it will do)",
-                          path, text, run_folder, path);
+        return fail_place(path, text, run_folder);
     }
+    return CLADE_OK;
+}
+
+clade_status clade_recipe_check_places(const clade_recipe *recipe, const char *run_folder)
+{
+    if (recipe->base && recipe->base->path && !clade_path_exists(recipe->base->path))
+        return fail_place(recipe->base->path, "the base", run_folder);
+    for (size_t p = 0; p < recipe->n_parents; p++)
+        if (recipe->parents[p].path && !clade_path_exists(recipe->parents[p].path))
+            return fail_place(recipe->parents[p].path, "a parent", run_folder);
     return CLADE_OK;
 }
 

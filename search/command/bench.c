@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clade/log.h"
 #include "clade/text.h"
 #include "search/command/bench.h"
 #include "search/command/command.h"
+#include "search/command/stop.h"
 
 static clade_status unknown_bench(const char *name)
 {
@@ -16,20 +18,45 @@ static clade_status unknown_bench(const char *name)
     return clade_unknown_word("bench", name, names, count < 64 ? count : 64);
 }
 
-static clade_status run_benches(const char *name, const clade_bench_options *options)
+static clade_status run_bench(const clade_bench *bench, const clade_bench_options *options)
+{
+    if (!options->json)
+        printf("== %s: %s\n", bench->name, bench->help);
+    const clade_status status = bench->run(options);
+    return status == CLADE_EINTERRUPTED ? clade_bench_go_on() : status; /* there is nothing to resume */
+}
+
+static clade_status run_named(const char *name, const clade_bench_options *options)
 {
     size_t count;
     const clade_bench *benches = clade_benches(&count);
-    bool found = false;
-    for (size_t i = 0; i < count; i++) {
-        if (name != NULL && strcmp(name, benches[i].name) != 0)
-            continue;
-        found = true;
-        if (!options->json)
-            printf("== %s: %s\n", benches[i].name, benches[i].help);
-        CLADE_TRY(benches[i].run(options));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, benches[i].name) == 0)
+            return run_bench(&benches[i], options);
+    return unknown_bench(name);
+}
+
+/* All that measure the machine; what else there is is said at the end. */
+static clade_status run_all(const clade_bench_options *options)
+{
+    size_t count;
+    clade_text others = {0};
+    const clade_bench *benches = clade_benches(&count);
+    if (options->algorithm || options->problem || options->seeds > 0 || options->golden || options->part ||
+        options->workers > 0 || options->run)
+        return clade_fail(CLADE_EUSAGE, "clade bench: found an option of one bench, expected its NAME, too (--list)");
+    clade_status status = CLADE_OK;
+    for (size_t i = 0; i < count && status == CLADE_OK; i++) {
+        const clade_bench_options own = {.json = options->json, .part = benches[i].part_of_all};
+        if (benches[i].by_name)
+            clade_text_append(&others, " %s", benches[i].name);
+        else
+            status = run_bench(&benches[i], &own);
     }
-    return found ? CLADE_OK : unknown_bench(name);
+    if (status == CLADE_OK && !options->json)
+        clade_log(CLADE_LOG_INFO, "studies of the search, by name, minutes to hours:%s", clade_text_get(&others));
+    clade_text_free(&others);
+    return status;
 }
 
 static clade_status list_benches(void)
@@ -38,7 +65,8 @@ static clade_status list_benches(void)
     clade_text text = {0};
     const clade_bench *benches = clade_benches(&count);
     for (size_t i = 0; i < count; i++)
-        clade_text_append(&text, "%-11s %s\n", benches[i].name, benches[i].help);
+        clade_text_append(&text, "%-11s %s%s\n", benches[i].name, benches[i].help,
+                          benches[i].by_name ? " (by name only)" : "");
     return clade_finish_output(CLADE_OK, &text);
 }
 
@@ -67,12 +95,15 @@ static clade_status run(int argc, char **argv)
                                     &arguments));
     if (arguments.help)
         return CLADE_OK;
-    return list ? list_benches() : run_benches(arguments.count > 0 ? arguments.items[0] : NULL, &bench);
+    if (list)
+        return list_benches();
+    clade_stop_catch();
+    return arguments.count > 0 ? run_named(arguments.items[0], &bench) : run_all(&bench);
 }
 
 const clade_command clade_command_bench = {
     .name = "bench",
     .synopsis = "[NAME] [options]",
-    .summary = "measure each part against the machine's own floor (all of them, or the one named)",
+    .summary = "measure parts of Clade against the machine's own floor (some minutes), or the one named (--list)",
     .run = run,
 };

@@ -15,7 +15,7 @@ typedef struct clade_bench_options {
     const char *algorithm, *problem; /* only this one */
     uint64_t seeds;
     const char *golden; /* the folder with the results of published tools, to be printed beside */
-    /* of bench workers */
+    /* of bench workers and coordinator */
     const char *part, *run; /* only this part; the run folder whose times are drawn from; may be NULL */
     uint64_t workers;       /* only this number; 0: all */
 } clade_bench_options;
@@ -25,9 +25,14 @@ typedef struct clade_bench {
     const char *help; /* one line */
     /* prints its table, or one JSON object, to stdout */
     clade_status (*run)(const clade_bench_options *options);
+    /* Without a name, `clade bench` runs what measures this machine and takes some minutes in all; the others are studies
+     * of the search, of minutes to hours. */
+    bool by_name;            /* it is a study */
+    const char *part_of_all; /* only this part of it then; NULL: all */
 } clade_bench;
 
-/* Every bench, in the order `clade bench` runs them. */
+/* Every bench, in the order `clade bench` runs them. A signal asks to stop (stop.h) and leaves its folder behind unless
+ * the bench looks for it: clade_bench_go_on between what it measures. */
 const clade_bench *clade_benches(size_t *count);
 
 /* Forward passes with random weights on one thread: images/s, GFLOP/s and the share of the BLAS's own sgemm rate. */
@@ -52,6 +57,8 @@ clade_status clade_bench_coordinator(const clade_bench_options *options) CLADE_C
 
 /* ---- what benches share ---- */
 
+/* CLADE_EINTERRUPTED when a signal has asked to stop. */
+clade_status clade_bench_go_on(void) CLADE_CHECK_RESULT;
 /* Whether NAME is to be measured: it is the ONLY one, or there is no such wish (NULL). */
 bool clade_bench_chosen(const char *only, const char *name);
 /* How many of SIZES (at most MOST) there are before the first 0. */

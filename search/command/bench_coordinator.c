@@ -21,6 +21,7 @@
 #include "search/command/bench.h"
 #include "search/command/bench_coordinator.h"
 #include "search/command/command.h"
+#include "search/command/stop.h"
 #include "search/engine.h"
 #include "search/pool_backend.h"
 #include "search/subject_form.h"
@@ -106,7 +107,7 @@ static clade_status run_engine(const clade_coordinator_case *c, const clade_expe
     prompt_pool state = {.c = c};
     clade_pool *pool = NULL;
     clade_subject subject = {0};
-    const clade_engine_options options = {.run_folder = folder};
+    const clade_engine_options options = {.run_folder = folder, .stop = clade_stop_flag()};
     const double scale = 1e6 / (double)c->children, quarter = 4 * scale;
     clade_status status = clade_run_create(experiment, folder);
     if (status == CLADE_OK)
@@ -228,7 +229,7 @@ static clade_status run_case(size_t index, clade_json_writer *writer)
     return CLADE_OK;
 }
 
-static clade_status run_cases(const clade_bench_options *options, clade_json_writer *writer)
+static clade_status check_options(const clade_bench_options *options)
 {
     const char *const names[] = {"window", "arrivals", "score", "population"};
     bool known = false;
@@ -236,7 +237,11 @@ static clade_status run_cases(const clade_bench_options *options, clade_json_wri
         known = known || clade_bench_chosen(options->part, names[i]);
     if (!known)
         return clade_unknown_word("part", options->part, names, sizeof names / sizeof *names);
-    CLADE_TRY(clade_bench_check_algorithm(options->algorithm));
+    return clade_bench_check_algorithm(options->algorithm);
+}
+
+static clade_status run_cases(const clade_bench_options *options, clade_json_writer *writer)
+{
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (clade_bench_chosen(options->part, cases[i].part) &&
             clade_bench_chosen(options->algorithm, cases[i].algorithm))
@@ -246,6 +251,7 @@ static clade_status run_cases(const clade_bench_options *options, clade_json_wri
 
 clade_status clade_bench_coordinator(const clade_bench_options *options)
 {
+    CLADE_TRY(check_options(options));
     clade_text text = {0};
     clade_json_writer writer = clade_json_writer_to(&text, false);
     size_t bytes = 0;

@@ -269,6 +269,7 @@ clade_status clade_bench_forward(const clade_bench_options *options)
     clade_blas_single_thread();
     CLADE_TRY(measure_sgemm(&sgemm));
     for (size_t i = 0; i < N_ROWS; i++) {
+        CLADE_TRY(clade_bench_go_on());
         CLADE_TRY(measure(&rows[i], &results[i]));
         CLADE_TRY(measure_sgemm(&sgemm));
     }

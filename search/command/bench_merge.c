@@ -328,6 +328,7 @@ static clade_status bench_all(const bench *self)
         bool gram = methods[i]->statistics && strcmp(methods[i]->statistics, "gram") == 0;
         const zoo *const *of = methods[i]->merged_in_survey || gram ? whole : streamed;
         for (size_t z = 0; z < 2 && of[z] && !methods[i]->adapters; z++) {
+            CLADE_TRY(clade_bench_go_on());
             CLADE_TRY(bench_speed(self, methods[i], of[z], NULL));
             if (clade_team_size(self->team) > 1)
                 CLADE_TRY(bench_speed(self, methods[i], of[z], self->team));
@@ -340,9 +341,11 @@ static clade_status bench_all(const bench *self)
         printf("\n%-18s %10s %12s %14s   ms a child, 8 parents, 663,552 parameters\n", "method", "afresh", "kept",
                "1 of 18 new");
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        CLADE_TRY(clade_bench_go_on());
         if (!methods[i]->adapters && !methods[i]->statistics && methods[i]->max_parents >= SMALL_PARENTS)
             CLADE_TRY(bench_savings(self, methods[i]));
+    }
     if (self->writer)
         clade_json_end_array(self->writer);
     return CLADE_OK;
@@ -351,8 +354,10 @@ static clade_status bench_all(const bench *self)
 static clade_status bench_in_folder(bench *self)
 {
     const zoo *const zoos[] = {&large_f32, &large_bf16, &matrices, &small};
-    for (size_t z = 0; z < sizeof zoos / sizeof zoos[0]; z++)
+    for (size_t z = 0; z < sizeof zoos / sizeof zoos[0]; z++) {
+        CLADE_TRY(clade_bench_go_on());
         CLADE_TRY(write_zoo(self, zoos[z]));
+    }
     CLADE_TRY(clade_team_new(0, &self->team));
     clade_status status = bench_all(self);
     clade_team_free(self->team);

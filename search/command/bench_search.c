@@ -101,6 +101,7 @@ static clade_status measure_seed(bench_case *c, const clade_search_problem *prob
 {
     const size_t m = c->form->n_objectives, budgets = clade_bench_sizes(c->suite->budgets, BUDGETS);
     const bool population = strcmp(c->suite->set, "population") == 0;
+    CLADE_TRY(clade_bench_go_on());
     for (size_t b = population ? 0 : budgets - 1; b < budgets; b++) {
         const size_t children = c->suite->budgets[b];
         size_t count;

@@ -61,6 +61,7 @@ static clade_status measure_window(bench_case *c, size_t w)
                                               .parameters = parameters,
                                               .children = children};
         size_t count;
+        CLADE_TRY(clade_bench_go_on());
         CLADE_TRY(clade_run_form(c->algorithm, &problem, c->form, children, c->objectives, NULL, &count));
         for (size_t b = 0; b < c->n_budgets; b++)
             CLADE_TRY(clade_hypervolume(c->objectives, c->suite->budgets[b], m, c->form->wide, &c->volume[w][b][seed]));

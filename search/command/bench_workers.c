@@ -21,6 +21,7 @@
 #include "clade/log.h"
 #include "search/command/bench.h"
 #include "search/command/command.h"
+#include "search/command/stop.h"
 #include "search/engine.h"
 #include "search/pool_simulated.h"
 #include "search/subject_form.h"
@@ -95,7 +96,7 @@ static clade_status run_engine(bench_case *c, const clade_experiment *experiment
     clade_pool *pool = NULL;
     clade_subject subject = {0};
     const clade_evaluator evaluator = clade_form_evaluator(form);
-    const clade_engine_options options = {.run_folder = folder};
+    const clade_engine_options options = {.run_folder = folder, .stop = clade_stop_flag()};
     clade_status status = clade_run_create(experiment, folder);
     if (status == CLADE_OK)
         status = clade_subject_form_new(experiment, &subject);

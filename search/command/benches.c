@@ -7,22 +7,42 @@
 
 #include "search/algorithm.h"
 #include "search/command/command.h"
+#include "search/command/stop.h"
 
 static const clade_bench benches[] = {
-    {"forward", "forward passes on one thread: images/s, GFLOP/s, share of sgemm", clade_bench_forward},
-    {"merge", "merge methods: bytes moved against memcpy, and what a worker saves from child to child",
-     clade_bench_merge},
-    {"search", "search algorithms on problems with known answers: hypervolume, microseconds a child",
-     clade_bench_search},
-    {"coordinator", "results a second with the ledger on, and what each part costs", clade_bench_coordinator},
-    {"workers", "1 to 4,096 simulated workers: how busy they are, where one coordinator ends", clade_bench_workers},
-    {"windows", "what children in flight cost in quality: hypervolume against the window", clade_bench_windows},
+    {.name = "forward",
+     .help = "forward passes on one thread: images/s, GFLOP/s, share of sgemm",
+     .run = clade_bench_forward},
+    {.name = "merge",
+     .help = "merge methods: bytes moved against memcpy, and what a worker saves from child to child",
+     .run = clade_bench_merge},
+    {.name = "coordinator",
+     .help = "results a second with the ledger on, and what each part costs",
+     .run = clade_bench_coordinator,
+     .part_of_all = "window"},
+    {.name = "search",
+     .help = "search algorithms on problems with known answers: hypervolume, microseconds a child",
+     .run = clade_bench_search,
+     .by_name = true},
+    {.name = "workers",
+     .help = "1 to 4,096 simulated workers: how busy they are, where one coordinator ends",
+     .run = clade_bench_workers,
+     .by_name = true},
+    {.name = "windows",
+     .help = "what children in flight cost in quality: hypervolume against the window",
+     .run = clade_bench_windows,
+     .by_name = true},
 };
 
 const clade_bench *clade_benches(size_t *count)
 {
     *count = sizeof benches / sizeof benches[0];
     return benches;
+}
+
+clade_status clade_bench_go_on(void)
+{
+    return clade_stop_requested() ? clade_fail(CLADE_EINTERRUPTED, "the bench was stopped") : CLADE_OK;
 }
 
 bool clade_bench_chosen(const char *only, const char *name)

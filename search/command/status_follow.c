@@ -18,6 +18,7 @@ typedef struct follower {
     clade_text said;     /* last */
     double since_active; /* monotonic seconds when a session was last at work */
     bool finished;
+    bool unsaid; /* what there was to say could not be printed: nobody reads it any more, or a disk is full */
 } follower;
 
 /* Sleep until SECONDS have passed or a signal comes. */
@@ -53,15 +54,17 @@ static clade_status look(follower *self, const char *run_folder, bool last)
     clade_run_status status = {0};
     clade_text text = {0};
     clade_status result = clade_run_status_read(run_folder, &status);
-    if (result == CLADE_OK && (status.active || status.finished))
+    if (result == CLADE_OK && (status.session.active || status.finished))
         self->since_active = clade_clock_now();
     self->finished = result == CLADE_OK && status.finished;
-    if (result == CLADE_OK)
+    const bool seen = result == CLADE_OK;
+    if (seen)
         result = say(self, &status);
     if (result == CLADE_OK && !self->options->json && (last || self->finished)) {
         clade_run_status_people(&status, &text);
         result = clade_finish_output(result, &text);
     }
+    self->unsaid = seen && result != CLADE_OK;
     clade_run_status_fini(&status);
     return result;
 }
@@ -81,7 +84,7 @@ static clade_status follow(follower *self, const char *run_folder)
     clade_status status = look(self, run_folder, false);
     double took = 0.0;
     CLADE_TRY(status); /* what is no run is said at once */
-    while (!self->finished && !clade_stop_requested()) {
+    while (!self->finished && !self->unsaid && !clade_stop_requested()) {
         if (clade_clock_now() - self->since_active >= self->options->patience) {
             CLADE_TRY(status);
             CLADE_TRY(look(self, run_folder, true));
@@ -90,7 +93,7 @@ static clade_status follow(follower *self, const char *run_folder)
         }
         status = pause_and_look(self, run_folder, &took);
     }
-    return CLADE_OK;
+    return self->unsaid ? status : CLADE_OK;
 }
 
 clade_status clade_run_follow(const char *run_folder, const clade_follow_options *options)

@@ -29,7 +29,24 @@ for registry in methods algorithms objectives corruptions families sites; do
     has "$work/list" '^\['
 done
 "$CLADE" doctor > "$work/doctor"; has "$work/doctor" "Open MPI"; has "$work/doctor" "BLAS"
-"$CLADE" bench --list > "$work/bench"; has "$work/bench" "forward"; has "$work/bench" "^merge "
+"$CLADE" bench --list > "$work/bench"; has "$work/bench" "forward"; has "$work/bench" "^merge "; has "$work/bench" "^workers .*by name only"
+
+# A bench that is stopped leaves nothing behind, and one's option without its name is no wish for all of them.
+mkdir "$work/tmp"
+TMPDIR=$work/tmp "$CLADE" bench coordinator > "$work/bench" 2> "$work/messages" &
+bench=$!
+until [ -n "$(ls "$work/tmp")" ]; do
+    kill -0 $bench || fail "bench coordinator: $(cat "$work/messages")"
+    sleep 0.05
+done
+kill -TERM $bench
+code=0
+wait $bench || code=$?
+[ $code -eq 75 ] || fail "a bench that is stopped: exit code $code: $(cat "$work/messages")"
+[ -z "$(ls "$work/tmp")" ] || fail "a bench that is stopped left $(ls "$work/tmp")"
+code=0
+"$CLADE" bench --part window > "$work/bench" 2> "$work/messages" || code=$?
+[ $code -eq 2 ] || fail "bench --part: exit code $code"
 
 # Open MPI leaks, so a sanitizer build looks for leaks in all commands but this one.
 ASAN_OPTIONS=detect_leaks=0 "$CLADE" search "$work/experiment.json" --run "$run" --children 24 --workers 2 2> "$work/log" || { cat "$work/log"; fail "search"; }

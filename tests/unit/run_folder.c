@@ -75,6 +75,61 @@ static void a_rule_moves_what_is_below_it(void **state)
     assert_int_equal(fake_ask_database(path, "SELECT COUNT(*) FROM events WHERE kind = 'places'"), 2);
 }
 
+/* Whoever starts a session again gives the same rule again. All paths are below FOLDER. */
+static void a_rule_may_be_given_twice(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *base, *old, *new, *expected; /* NULL: refused */
+    } cases[] = {
+        {"gone/base.safetensors", "gone", "a/b", "a/b/base.safetensors"},
+        {"a/b/base.safetensors", "gone", "a/b", "a/b/base.safetensors"}, /* twice, or found by itself */
+        {"a/base.safetensors", "a", "a/b", "a/b/base.safetensors"},
+        {"a/b/base.safetensors", "a", "a/b", "a/b/base.safetensors"},
+        {"a/b/base.safetensors", "a/b", "a", "a/base.safetensors"}, /* there are two: the rule says which */
+        {"gone/base.safetensors", "gone/base.safetensors", "a/b/base.safetensors", "a/b/base.safetensors"},
+        {"gone/base.safetensors", "other", "a", NULL},
+        {"gone/base.safetensors", "go", "a", NULL},
+    };
+    char path[TEST_PATH + 32], rule[2 * TEST_PATH + 128], name[TEST_PATH + 64];
+    fake_experiment(folder, "\"budget\": {\"children\": 12},");
+    snprintf(path, sizeof path, "%s/a/b", folder);
+    assert_ok(clade_make_folders(path));
+    fake_checkpoint(path, "base", 0);
+    snprintf(path, sizeof path, "%s/experiment.json", folder);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        clade_experiment *experiment = NULL;
+        assert_ok(clade_experiment_read(path, &experiment));
+        snprintf(name, sizeof name, "%s/%s", folder, cases[i].base);
+        clade_free(experiment->base);
+        experiment->base = clade_strdup(name);
+        snprintf(rule, sizeof rule, "%s/%s=%s/%s", folder, cases[i].old, folder, cases[i].new);
+        if (cases[i].expected) {
+            assert_ok(clade_places_move(experiment, rule));
+            snprintf(name, sizeof name, "%s/%s", folder, cases[i].expected);
+        } else {
+            assert_fails(clade_places_move(experiment, rule), CLADE_EUSAGE, "no path of this run");
+        }
+        assert_string_equal(experiment->base, name);
+        clade_experiment_free(experiment);
+    }
+}
+
+/* All there is, as after a change of the root. */
+static void a_rule_may_move_everything(void **state)
+{
+    (void)state;
+    char path[TEST_PATH + 32], name[TEST_PATH + 64];
+    clade_experiment *experiment = NULL;
+    fake_experiment(folder, "\"budget\": {\"children\": 12},");
+    snprintf(path, sizeof path, "%s/experiment.json", folder);
+    assert_ok(clade_experiment_read(path, &experiment));
+    snprintf(name, sizeof name, "/nowhere%s", experiment->base);
+    assert_ok(clade_places_move(experiment, "/=/nowhere"));
+    assert_string_equal(experiment->base, name);
+    clade_experiment_free(experiment);
+}
+
 static void a_budget_is_raised(void **state)
 {
     (void)state;
@@ -91,8 +146,14 @@ static void a_budget_is_raised(void **state)
     assert_int_equal(fake_ask_database(path, "SELECT COUNT(*) FROM events WHERE kind = 'budget'"), 0);
     assert_ok(resume(path, (clade_resume_request){.images = 900}, &experiment));
     clade_experiment_free(experiment);
+    /* The seconds that were forgiven stay so when the limit of seconds is raised after that. */
+    (void)fake_ask_database(path,
+                            "UPDATE events SET detail = json_set(detail, '$.wall_seconds', 3.0) WHERE kind = 'budget'");
     assert_ok(resume(path, (clade_resume_request){.seconds = 7}, &experiment));
     clade_experiment_free(experiment);
+    assert_int_equal(fake_ask_database(path, "SELECT COUNT(*) FROM events WHERE kind = 'budget' AND "
+                                             "json_extract(detail, '$.wall_seconds') = 3.0"),
+                     2);
     assert_ok(clade_run_experiment(path, 0, &experiment));
     assert_true(experiment->children == 12 && experiment->images == 900 && experiment->seconds > 6.9);
     assert_true(experiment->planned == 12 && experiment->planned_images == 500);
@@ -132,6 +193,32 @@ static void a_difference_is_listed_by_key(void **state)
     clade_experiment_free(have);
 }
 
+/* It is the order of the genes, and to JSON no difference. */
+static void the_order_of_parents_is_a_difference(void **state)
+{
+    (void)state;
+    char path[TEST_PATH + 32], *swap;
+    clade_experiment *have = NULL, *wanted = NULL;
+    clade_text lines = {0};
+    snprintf(path, sizeof path, "%s/experiment.json", folder);
+    fake_experiment(folder, "\"budget\": {\"children\": 12},");
+    assert_ok(clade_experiment_read(path, &have));
+    assert_ok(clade_experiment_read(path, &wanted));
+    assert_true(wanted->n_parents == 2);
+    swap = wanted->parent_names[0];
+    wanted->parent_names[0] = wanted->parent_names[1];
+    wanted->parent_names[1] = swap;
+    swap = wanted->parent_paths[0];
+    wanted->parent_paths[0] = wanted->parent_paths[1];
+    wanted->parent_paths[1] = swap;
+    assert_ok(clade_experiment_difference(wanted, have, &lines));
+    assert_string_equal(clade_text_get(&lines),
+                        "\n  parents: found \"digits\" in place 1, the run has \"fashion\" there");
+    clade_text_free(&lines);
+    clade_experiment_free(have);
+    clade_experiment_free(wanted);
+}
+
 static clade_status resume_all(void *context)
 {
     char rule[2 * TEST_PATH + 64], file[TEST_PATH + 32];
@@ -164,7 +251,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_path_follows_its_folder),
         cmocka_unit_test_setup_teardown(a_rule_moves_what_is_below_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_rule_may_be_given_twice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_rule_may_move_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_budget_is_raised, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_order_of_parents_is_a_difference, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_difference_is_listed_by_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_memory, set_up, tear_down),
     };
