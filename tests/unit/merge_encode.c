@@ -1,8 +1,6 @@
 /* Recipes as genomes: what a space says comes back, and what it cannot say is refused with the reason. */
-#include "merge_fixture.h"
+#include "merge_stacked.h"
 #include "near.h"
-
-static family_fixture stacked;
 
 /* Equal values at every tensor, to rounding. */
 static void same_values(const clade_recipe *a, const clade_recipe *b)
@@ -221,20 +219,6 @@ static void files(void **state)
     assert_fails(clade_merge_space_first(space, &sources, &first, &count), CLADE_EINPUT, "/nowhere.json");
     assert_int_equal(clade_alloc_live(), live);
     clade_merge_space_free(space);
-}
-
-static int open_family(void **state)
-{
-    (void)state;
-    family_init(&stacked, stacked_names);
-    return 0;
-}
-
-static int close_family(void **state)
-{
-    (void)state;
-    family_fini(&stacked);
-    return 0;
 }
 
 int main(void)

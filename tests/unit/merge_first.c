@@ -1,8 +1,6 @@
 /* The hand-made recipes a search starts from: they decode to what they say, and make what they say. */
-#include "merge_fixture.h"
+#include "merge_stacked.h"
 #include "near.h"
-
-static family_fixture stacked;
 
 static const clade_first *find_first(const clade_first *first, size_t count, const char *name)
 {
@@ -231,20 +229,6 @@ static void every_method(void **state)
         clade_first_free(first, found);
         clade_merge_space_free(space);
     }
-}
-
-static int open_family(void **state)
-{
-    (void)state;
-    family_init(&stacked, stacked_names);
-    return 0;
-}
-
-static int close_family(void **state)
-{
-    (void)state;
-    family_fini(&stacked);
-    return 0;
 }
 
 int main(void)

@@ -1,8 +1,6 @@
 /* What line searches go along: the strength of each method under its name, then its other parameters. */
-#include "merge_fixture.h"
+#include "merge_stacked.h"
 #include "near.h"
-
-static family_fixture stacked;
 
 typedef struct expected_line {
     const char *name, *gene; /* one of the genes that move */
@@ -89,20 +87,6 @@ static void every_method(void **state)
         clade_merge_space_free(space);
     }
     assert_true(all > 20 && with > all / 2);
-}
-
-static int open_family(void **state)
-{
-    (void)state;
-    family_init(&stacked, stacked_names);
-    return 0;
-}
-
-static int close_family(void **state)
-{
-    (void)state;
-    family_fini(&stacked);
-    return 0;
 }
 
 int main(void)

@@ -1,8 +1,6 @@
 /* What operators go by (slots, sites, parents, priors), and weights that share a sum, on a tiny family. */
-#include "merge_fixture.h"
+#include "merge_stacked.h"
 #include "near.h"
-
-static family_fixture stacked;
 
 static clade_merge_space *make_space(const clade_merge_space_plan *plan)
 {
@@ -137,20 +135,6 @@ static void refusals(void **state)
     refuse(&plan, "space.sum: weights from -1 on may sum to 0");
     plan.ranges = &fixed;
     refuse(&plan, "space.sum: all weights are fixed at 0.3");
-}
-
-static int open_family(void **state)
-{
-    (void)state;
-    family_init(&stacked, stacked_names);
-    return 0;
-}
-
-static int close_family(void **state)
-{
-    (void)state;
-    family_fini(&stacked);
-    return 0;
 }
 
 int main(void)
