@@ -14,7 +14,7 @@
 #include "clade/log.h"
 #include "search/engine_state.h"
 
-enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16 };
+enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16, MESSAGE_BYTES = 8192 };
 static const double PROGRESS_INTERVAL = 0.1, BEST_INTERVAL = 2.0,
                     BEST_SHARE = 20.0; /* seconds, seconds, 1/20 of the time */
 
@@ -88,18 +88,29 @@ static clade_status follow_best(clade_engine *engine)
 
 /* ---- the loop ---- */
 
-/* Write what arrived; then ask and commit as far as the order allows. Asking comes first: a child is bred before any
- * more are told. */
+static clade_slot *arrived_slot(const clade_engine *engine, size_t i)
+{
+    return &engine->slots[engine->arrived[i] % engine->experiment->window];
+}
+
+/* All of what arrived, or nothing. */
+static clade_status write_arrived(clade_engine *engine)
+{
+    for (size_t i = 0; i < engine->n_arrived; i++)
+        CLADE_TRY(clade_ledger_put_evaluation(engine->ledger, &arrived_slot(engine, i)->result));
+    CLADE_TRY(clade_ledger_keep(engine->ledger));
+    for (size_t i = 0; i < engine->n_arrived; i++)
+        arrived_slot(engine, i)->state = CLADE_SLOT_SETTLED;
+    engine->n_arrived = 0;
+    return CLADE_OK;
+}
+
+/* Write what arrived, which stays whatever else fails; then ask and commit as far as the order allows. Asking comes
+ * first: a child is bred before any more are told. */
 static clade_status advance(clade_engine *engine)
 {
-    const size_t window = engine->experiment->window;
-    for (uint64_t c = engine->committed; c < engine->asked; c++) {
-        clade_slot *slot = &engine->slots[c % window];
-        if (slot->state != CLADE_SLOT_ARRIVED)
-            continue;
-        CLADE_TRY(clade_ledger_put_evaluation(engine->ledger, &slot->result));
-        slot->state = CLADE_SLOT_SETTLED;
-    }
+    if (engine->n_arrived > 0)
+        CLADE_TRY(write_arrived(engine));
     for (;;) {
         bool may = false;
         CLADE_TRY(clade_engine_may_ask(engine, &may));
@@ -114,11 +125,13 @@ static clade_status advance(clade_engine *engine)
 
 static clade_status submit(clade_engine *engine)
 {
-    for (uint64_t c = engine->committed; c < engine->asked; c++) {
-        clade_slot *slot = &engine->slots[c % engine->experiment->window];
+    if (engine->submitted < engine->committed) /* a replay's need no pool */
+        engine->submitted = engine->committed;
+    for (; engine->submitted < engine->asked; engine->submitted++) {
+        clade_slot *slot = &engine->slots[engine->submitted % engine->experiment->window];
         if (slot->state != CLADE_SLOT_NEW)
             continue;
-        const clade_job job = {.number = c,
+        const clade_job job = {.number = engine->submitted,
                                .split = CLADE_SEARCH,
                                .recipe = clade_text_get(&slot->recipe),
                                .recipe_length = slot->recipe.length,
@@ -203,34 +216,52 @@ static clade_status finish(clade_engine *engine)
     return status;
 }
 
+/* What arrived since the last turn, which a session that fails would take with it. */
+static clade_status keep_arrived(clade_engine *engine)
+{
+    clade_status status = CLADE_OK;
+    if (engine->n_arrived > 0) {
+        status = clade_ledger_begin(engine->ledger);
+        if (status == CLADE_OK)
+            status = write_arrived(engine);
+        if (status == CLADE_OK)
+            status = clade_ledger_end(engine->ledger);
+        clade_ledger_cancel(engine->ledger);
+    }
+    return status;
+}
+
+/* REASON: "stopped", or what else can be gone on from. */
+static clade_status end_interrupted(clade_engine *engine, const char *reason)
+{
+    char detail[64];
+    const unsigned long long committed = engine->committed;
+    clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: %s after %llu children", reason, committed);
+    snprintf(detail, sizeof detail, "{\"committed\":%llu}", committed);
+    CLADE_TRY(clade_ledger_put_event(engine->ledger, "interrupted", detail));
+    return clade_fail(CLADE_EINTERRUPTED, "%s after %llu children; everything is kept, to go on: clade resume %s",
+                      reason, committed, engine->options->run_folder);
+}
+
 /* Say in the ledger how the session ended, and to the user what to do. */
 static clade_status end_session(clade_engine *engine, clade_status status)
 {
-    const unsigned long long committed = engine->committed;
+    char message[MESSAGE_BYTES];
+    snprintf(message, sizeof message, "%s", clade_error_message());
     clade_ledger_cancel(engine->ledger);
-    if (status == CLADE_EINTERRUPTED) {
-        char detail[64];
-        clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: stopped after %llu children", committed);
-        snprintf(detail, sizeof detail, "{\"committed\":%llu}", committed);
-        CLADE_TRY(clade_ledger_put_event(engine->ledger, "interrupted", detail));
-        return clade_fail(CLADE_EINTERRUPTED,
-                          "stopped after %llu children; everything is kept, to go on: clade resume %s", committed,
-                          engine->options->run_folder);
-    }
+    const clade_status kept = keep_arrived(engine);
+    if (status == CLADE_EINTERRUPTED)
+        return kept == CLADE_OK ? end_interrupted(engine, message) : kept;
     if (status == CLADE_OK)
-        clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: finished after %llu children", committed);
+        clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: finished after %llu children",
+                         (unsigned long long)engine->committed);
     else
-        clade_log_record(CLADE_LOG_ERROR, CLADE_LOG_NOBODY, "session ends: %s", clade_error_message());
-    if (status == CLADE_OK || status == CLADE_EIO)
-        return status; /* with a full disk there is nothing more to write */
-    clade_text message = {0};
-    clade_text_append(&message, "%s", clade_error_message());
-    clade_status put = clade_text_status(&message);
-    if (put == CLADE_OK)
-        put = clade_ledger_put_event(engine->ledger, "error", clade_text_get(&message));
-    status = clade_fail(status, "%s", clade_text_get(&message));
-    clade_text_free(&message);
-    return status;
+        clade_log_record(CLADE_LOG_ERROR, CLADE_LOG_NOBODY, "session ends: %s", message);
+    if (status == CLADE_OK)
+        return status;
+    if (status != CLADE_EIO) /* with a full disk there is nothing more to write */
+        (void)!clade_ledger_put_event(engine->ledger, "error", message);
+    return clade_fail(status, "%s", message);
 }
 
 clade_status clade_engine_run(const clade_experiment *experiment, const clade_subject *subject, clade_pool *pool,
@@ -250,6 +281,8 @@ clade_status clade_engine_run(const clade_experiment *experiment, const clade_su
         status = finish(&engine);
     if (opened)
         status = end_session(&engine, status);
+    else /* the log is there once the ledger is */
+        clade_log_record(CLADE_LOG_ERROR, CLADE_LOG_NOBODY, "session does not begin: %s", clade_error_message());
     clade_engine_close(&engine);
     return status;
 }

@@ -88,7 +88,7 @@ typedef struct clade_reference {
 
 typedef struct clade_front {
     clade_experiment *experiment; /* owned */
-    clade_probes *probes;         /* owned */
+    clade_probes *probes;         /* names of the tasks, lengths of their holdout splits; owned */
     clade_member *members;        /* (n_members), owned; sorted by the first objective, best first, then child */
     size_t n_members;
     size_t best; /* index of the best by the experiment's rule, on the search split; 0 when there is none */

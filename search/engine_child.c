@@ -189,9 +189,12 @@ clade_status clade_engine_arrive(clade_engine *engine, clade_pool_result *result
     slot->result.split = CLADE_SEARCH;
     if (status == CLADE_OK)
         status = settle(engine, slot);
+    if (status != CLADE_OK)
+        return clade_fail_prefix(status, "child %llu", (unsigned long long)child);
     slot->result.images = slot->outcome.images;
     slot->state = CLADE_SLOT_ARRIVED;
-    return status == CLADE_OK ? status : clade_fail_prefix(status, "child %llu", (unsigned long long)child);
+    engine->arrived[engine->n_arrived++] = child;
+    return CLADE_OK;
 }
 
 /* The result of a child whose recipe an earlier one had. That one is committed: it comes before in the order. */

@@ -11,6 +11,20 @@
 
 /* ---- the session ---- */
 
+/* Whether the run moved and nothing was scored again since: sessions end before they come to that. */
+static clade_status is_unchecked(clade_ledger *ledger, bool *unchecked)
+{
+    clade_text ignored = {0};
+    uint64_t changed = 0, checked = 0;
+    bool has_changed = false, has_checked = false;
+    clade_status status = clade_ledger_get_event(ledger, "platform changed", &ignored, &changed, &has_changed);
+    if (status == CLADE_OK)
+        status = clade_ledger_get_event(ledger, "platform checked", &ignored, &checked, &has_checked);
+    *unchecked = has_changed && (!has_checked || checked < changed);
+    clade_text_free(&ignored);
+    return status;
+}
+
 /* Another platform may give other last bits: the run goes on, and its record says where it moved. */
 static clade_status begin_session(clade_engine *engine)
 {
@@ -21,20 +35,26 @@ static clade_status begin_session(clade_engine *engine)
     clade_status status = clade_text_status(&now);
     if (status == CLADE_OK)
         status = clade_ledger_get_platform(engine->ledger, &before, &found);
-    engine->moved = found && strcmp(clade_text_get(&before), clade_text_get(&now)) != 0;
+    const bool moved = found && strcmp(clade_text_get(&before), clade_text_get(&now)) != 0;
+    if (status == CLADE_OK)
+        status = clade_ledger_begin(engine->ledger); /* what it moved to and that it moved: both or neither */
     if (status == CLADE_OK)
         status = clade_ledger_put_platform(engine->ledger, clade_text_get(&now));
     snprintf(detail, sizeof detail, "{\"workers\":%zu,\"process\":%ld}", clade_pool_workers(engine->pool),
              (long)getpid());
     if (status == CLADE_OK)
         status = clade_ledger_put_event(engine->ledger, "session", detail);
-    if (status == CLADE_OK && engine->moved) {
+    if (status == CLADE_OK && moved) {
         clade_log(CLADE_LOG_WARNING,
                   "this session runs on another platform than the last one; scores may differ in their last bits from "
                   "those of an uninterrupted run (before: %s; now: %s)",
                   clade_text_get(&before), clade_text_get(&now));
         status = clade_ledger_put_event(engine->ledger, "platform changed", clade_text_get(&now));
     }
+    if (status == CLADE_OK)
+        status = clade_ledger_end(engine->ledger);
+    if (status == CLADE_OK)
+        status = is_unchecked(engine->ledger, &engine->unchecked);
     clade_text_free(&now);
     clade_text_free(&before);
     return status;
@@ -89,7 +109,8 @@ static clade_status open_slots(clade_engine *engine)
 {
     const size_t window = engine->experiment->window, bytes = engine->space->n_genes * sizeof(double);
     engine->slots = clade_calloc(window, sizeof *engine->slots);
-    if (!engine->slots)
+    engine->arrived = clade_calloc(window, sizeof *engine->arrived);
+    if (!engine->slots || !engine->arrived)
         return clade_fail_memory(window * sizeof *engine->slots, "the children in flight");
     for (size_t i = 0; i < window; i++) {
         engine->slots[i].genome = clade_calloc(1, bytes);
@@ -116,7 +137,7 @@ clade_status clade_engine_begin(clade_engine *engine)
     engine->n_first = problem.n_first;
     engine->front.n_objectives = experiment->n_objectives;
     CLADE_TRY(open_slots(engine));
-    if (engine->moved)
+    if (engine->unchecked)
         CLADE_TRY(clade_engine_check_platform(engine));
     return clade_levels_create(experiment->algorithm, &problem, &experiment->preselect, &engine->levels);
 }
@@ -171,6 +192,7 @@ void clade_engine_close(clade_engine *engine)
         clade_evaluation_row_fini(&engine->slots[i].result);
     }
     clade_free(engine->slots);
+    clade_free(engine->arrived);
     clade_levels_destroy(engine->levels);
     clade_engine_free_rivals(engine);
     clade_item_answers_fini(&engine->answers);

@@ -50,6 +50,8 @@ typedef struct clade_engine {
     FILE *log;
     clade_levels *levels; /* the algorithm */
     clade_slot *slots;    /* (window) */
+    uint64_t *arrived;    /* (n_arrived), room for (window): children whose results came since the last turn */
+    size_t n_arrived;
     clade_archive front;
     clade_rival *rivals; /* (n_rivals): the front's members by the first objective, while children race */
     size_t n_rivals, rivals_capacity;
@@ -58,10 +60,11 @@ typedef struct clade_engine {
     /* where we are */
     size_t n_correct; /* labelled items of a result; 0: none was seen yet, or they have none */
     uint64_t asked, committed, failed, images;
-    uint64_t replayed; /* committed in earlier sessions */
-    uint64_t stop_at;  /* children asked when the seconds were up in an earlier session; UINT64_MAX: they were not */
-    bool closed;       /* a budget is reached: no more children are asked */
-    bool moved;        /* the last session ran on another platform */
+    uint64_t submitted; /* children below it are at the pool, or need not go there */
+    uint64_t replayed;  /* committed in earlier sessions */
+    uint64_t stop_at;   /* children asked when the seconds were up in an earlier session; UINT64_MAX: they were not */
+    bool closed;        /* a budget is reached: no more children are asked */
+    bool unchecked;     /* nothing was scored again since the run came to this platform */
     /* the front's progress */
     double hypervolume;      /* of the front now */
     double last_gain_volume; /* when it last gained */

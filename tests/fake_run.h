@@ -193,7 +193,7 @@ static inline void fake_score(const fake_pool *self, const clade_family *family,
         tasks[t].n_clean = FAKE_ITEMS;
         tasks[t].n_correct = FAKE_ITEMS * (1 + plan.n_corruptions);
         tasks[t].seen = stopped->reason == CLADE_NOT_STOPPED ? NULL : all;
-        bits[t][0] = (uint8_t)(256.0 * x); /* some that differ from child to child */
+        bits[t][0] = (uint8_t)(unsigned)(256.0 * x); /* some that differ from child to child */
         /* On holdout the first items are right, as many as the accuracy says, clean and under every corruption. */
         for (size_t i = 0; split == CLADE_HOLDOUT && i < FAKE_ITEMS * (1 + plan.n_corruptions); i++) {
             const bool right = (double)(i % FAKE_ITEMS) + 0.5 < x * FAKE_ITEMS;
@@ -346,6 +346,22 @@ static inline void fake_new_run(const char *folder, char *path)
     assert_ok(clade_experiment_read(experiment_path, &experiment));
     assert_ok(clade_run_create(experiment, path));
     clade_experiment_free(experiment);
+}
+
+/* A fresh run of the folder's experiment in sessions of so many RESULTS, to its end; results arrive in another order each
+ * time. PATH as above. */
+static inline void fake_sessions(const char *folder, const fake_pool *settings, size_t results, char *path)
+{
+    clade_status status = CLADE_EINTERRUPTED;
+    fake_new_run(folder, path);
+    for (uint64_t session = 0; status == CLADE_EINTERRUPTED; session++) {
+        fake_pool pool = *settings;
+        pool.rng = clade_rng_seeded(10 * results + session, 7);
+        pool.stop_after = results;
+        status = fake_session(path, &pool, 0, NULL);
+        assert_true(session < 100);
+    }
+    assert_ok(status);
 }
 
 static inline void fake_run_hash(const char *path, char hash[CLADE_SHA256_HEX])

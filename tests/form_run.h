@@ -22,6 +22,8 @@ typedef struct form_pool {
     clade_rng rng;
     size_t stop_after; /* results after which STOP is set; 0: never */
     size_t kill_after; /* results after which the process is killed; 0: never */
+    size_t fail_after; /* results after which the pool itself fails, with FAILURE; 0: never */
+    clade_status failure;
     volatile int stop;
     size_t delivered;
     clade_pool_job *held[FORM_HELD];
@@ -43,6 +45,8 @@ static inline clade_status form_wait(void *state, clade_pool *pool, unsigned mil
 {
     form_pool *self = state;
     (void)milliseconds;
+    if (self->fail_after > 0 && self->delivered >= self->fail_after)
+        return clade_fail(self->failure, "no worker is left");
     while (self->n_held < self->workers) {
         clade_pool_job *job = clade_pool_take(pool);
         if (!job)

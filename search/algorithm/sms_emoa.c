@@ -176,8 +176,7 @@ static clade_status tell(void *state, const clade_told *told)
     if (!clade_population_takes(told))
         return CLADE_OK;
     double gain = 0;
-    if (told->complete)
-        CLADE_TRY(clade_gain_add(&s->gain, told->objectives, &gain));
+    CLADE_TRY(clade_gain_add(&s->gain, told->objectives, &gain));
     clade_operators_reward(s->operators, told->child, gain);
     CLADE_TRY(join(s, told));
     return s->P.count > s->mu ? reduce(s) : CLADE_OK;

@@ -139,6 +139,31 @@ static void another_platform_is_recorded(void **state)
     assert_int_equal(fake_ask_database(path, "SELECT COUNT(*) FROM platform"), 3);
 }
 
+/* A session that ends before it comes to the check leaves it to the next one on the new platform. */
+static void another_platform_is_checked_once(void **state)
+{
+    static const char checked[] = "SELECT COUNT(*) FROM events WHERE kind = 'platform checked'";
+    (void)state;
+    char path[TEST_PATH + 32];
+    fake_experiment(folder, "\"algorithm\": {\"name\": \"sms_emoa\"}, \"budget\": {\"children\": 12},");
+    fake_pool pool = fake_pool_of(2, 1);
+    fake_new_run(folder, path);
+    assert_ok(fake_session(path, &pool, 0, NULL));
+    (void)fake_ask_database(path, "UPDATE platform SET json = '{\"cpu\":\"another\"}'");
+    (void)fake_ask_database(path, "UPDATE meta SET value = value || '0' WHERE key = 'probes'");
+    assert_fails(fake_session(path, &pool, 0, NULL), CLADE_EINPUT, "the probes changed");
+    assert_int_equal(fake_ask_database(path, checked), 0);
+    (void)fake_ask_database(path, "UPDATE meta SET value = substr(value, 1, 64) WHERE key = 'probes'");
+    for (uint64_t session = 0; session < 2; session++) {
+        assert_ok(fake_session(path, &pool, 14, NULL));
+        assert_int_equal(fake_ask_database(path, checked), 1);
+        assert_int_equal(fake_ask_database(path, "SELECT COUNT(*) FROM events WHERE kind = 'platform changed'"), 1);
+    }
+    assert_int_equal(fake_ask_database(path, "SELECT detail LIKE '%\"agrees\"%' FROM events WHERE kind = "
+                                             "'platform checked'"),
+                     1);
+}
+
 static void a_run_folder_is_made_once(void **state)
 {
     (void)state;
@@ -164,6 +189,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_changed_ledger_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(changed_parents_are_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_platform_is_recorded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_platform_is_checked_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_folder_is_made_once, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
