@@ -1,6 +1,6 @@
 /* The folder best/: what a user takes away. It is built beside and put in place in one step, so that whoever looks sees
  * one child's recipe, lineage and weights, never a mixture of two. */
-#include <dirent.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,32 +34,6 @@ static clade_status write_text(const char *folder, const char *name, const clade
     return status;
 }
 
-static clade_status parse_recipe(const clade_child_row *row, clade_recipe **recipe)
-{
-    char name[64];
-    clade_json *document = NULL;
-    clade_problems problems = {0};
-    snprintf(name, sizeof name, "ledger: child %llu: recipe", (unsigned long long)row->child);
-    CLADE_TRY(clade_json_parse(clade_text_get(&row->recipe), row->recipe.length, name, CLADE_EINPUT, &document));
-    const clade_json_at root = clade_json_root(document);
-    clade_status status = clade_recipe_parse(&root, &problems, recipe);
-    clade_json_free(document);
-    const clade_status problem = clade_problems_end(&problems, CLADE_EINPUT);
-    return problem != CLADE_OK ? problem : status;
-}
-
-/* The hashes the ledger recorded when the run began. */
-static clade_status stamp(clade_ledger *ledger, const char *name, clade_recipe_parent *parent)
-{
-    clade_text hash = {0};
-    bool found = false;
-    clade_status status = clade_ledger_get_parent(ledger, name, &hash, &found);
-    if (status == CLADE_OK && found)
-        snprintf(parent->hash, sizeof parent->hash, "%s", clade_text_get(&hash));
-    clade_text_free(&hash);
-    return status;
-}
-
 static clade_status begin(best *self, clade_ledger *ledger, const clade_experiment *experiment, const char *run_folder,
                           uint64_t child)
 {
@@ -71,12 +45,7 @@ static clade_status begin(best *self, clade_ledger *ledger, const clade_experime
     if (!self->staged || !self->target)
         return clade_fail_memory(strlen(run_folder) + sizeof name, "a path");
     CLADE_TRY(clade_lineage_read(ledger, child, &self->lineage));
-    CLADE_TRY(parse_recipe(&self->lineage.items[self->lineage.count - 1].row, &self->recipe));
-    CLADE_TRY(clade_recipe_place(experiment, self->recipe));
-    if (self->recipe->base)
-        CLADE_TRY(stamp(ledger, CLADE_BASE_NAME, self->recipe->base));
-    for (size_t p = 0; p < self->recipe->n_parents; p++)
-        CLADE_TRY(stamp(ledger, self->recipe->parents[p].name, &self->recipe->parents[p]));
+    CLADE_TRY(clade_run_recipe(ledger, experiment, &self->lineage.items[self->lineage.count - 1].row, &self->recipe));
     CLADE_TRY(clade_remove_folder(self->staged));
     return clade_make_folders(self->staged);
 }
@@ -214,8 +183,10 @@ static bool is_leftover(const char *name)
     return false;
 }
 
-static clade_status remove_leftover(const char *run_folder, const char *name)
+static clade_status remove_if_left(void *run_folder, const char *name)
 {
+    if (!is_leftover(name))
+        return CLADE_OK;
     char *path = clade_path_join(run_folder, name);
     if (!path)
         return clade_fail_memory(strlen(run_folder) + strlen(name), "a path");
@@ -232,13 +203,5 @@ static clade_status remove_leftover(const char *run_folder, const char *name)
 
 clade_status clade_best_clean(const char *run_folder)
 {
-    DIR *folder = opendir(run_folder);
-    if (!folder)
-        return clade_fail_errno(run_folder, "open");
-    clade_status status = CLADE_OK;
-    for (const struct dirent *entry = readdir(folder); status == CLADE_OK && entry; entry = readdir(folder))
-        if (is_leftover(entry->d_name))
-            status = remove_leftover(run_folder, entry->d_name);
-    (void)closedir(folder);
-    return status;
+    return clade_folder_visit(run_folder, remove_if_left, (void *)(uintptr_t)run_folder);
 }

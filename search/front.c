@@ -1,11 +1,12 @@
 /* The front of a run, read from its ledger alone: so that every report, the files at the end and a look at a running
- * search agree. */
+ * search agree, and no model or probe need be there. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "clade/alloc.h"
 #include "clade/files.h"
+#include "search/front_tasks.h"
 #include "search/pareto.h"
 #include "search/subject_merge.h"
 
@@ -21,13 +22,15 @@ typedef struct reader {
     clade_archive archive;
 } reader;
 
-static clade_status open_reader(reader *self, const char *run_folder, const clade_front *front)
+static clade_status open_reader(reader *self, const char *run_folder, clade_front *front)
 {
     static const clade_split splits[] = {CLADE_SEARCH, CLADE_HOLDOUT};
     self->experiment = front->experiment;
-    self->probes = front->probes;
     self->archive.n_objectives = front->experiment->n_objectives;
     clade_status status = clade_run_ledger(run_folder, &self->ledger);
+    if (status == CLADE_OK)
+        status = clade_run_tasks(self->ledger, front->experiment, run_folder, &front->probes);
+    self->probes = front->probes;
     for (size_t i = 0; status == CLADE_OK && i < sizeof splits / sizeof *splits; i++) {
         const clade_split split = splits[i];
         self->plans[split] = clade_plan_of(self->experiment, split);
@@ -230,14 +233,27 @@ static void keep_holdout(reader *self, clade_front *front)
     }
 }
 
+/* How many items the holdout splits have: what the first score on them says, since all are of all items. */
+static void measure_holdout(clade_front *front)
+{
+    const clade_score *score = NULL;
+    for (size_t i = 0; !score && i < front->n_members; i++)
+        score = front->members[i].holdout.n_tasks > 0 ? &front->members[i].holdout : NULL;
+    for (size_t r = 0; !score && r < front->n_references; r++)
+        score = front->references[r].holdout.n_tasks > 0 ? &front->references[r].holdout : NULL;
+    for (size_t t = 0; score && t < front->probes->n_tasks; t++) {
+        const clade_task_score *task = &score->tasks[t];
+        const bool answered = task->clean.items <= task->n_correct; /* a number alone is somebody's word */
+        front->probes->tasks[t].splits[CLADE_HOLDOUT] = (clade_range){0, answered ? task->clean.items : 0};
+    }
+}
+
 clade_status clade_front_read(const char *run_folder, clade_split split, clade_front *front)
 {
     reader self = {0};
     *front = (clade_front){0};
     memset(front->run_hash, '0', CLADE_SHA256_HEX - 1);
     clade_status status = clade_run_experiment(run_folder, 0, &front->experiment);
-    if (status == CLADE_OK)
-        status = clade_probes_read(front->experiment->probes, &front->probes);
     if (status == CLADE_OK)
         status = open_reader(&self, run_folder, front);
     if (status == CLADE_OK)
@@ -248,6 +264,8 @@ clade_status clade_front_read(const char *run_folder, clade_split split, clade_f
     }
     if (status == CLADE_OK)
         status = read_references(&self, front);
+    if (status == CLADE_OK)
+        measure_holdout(front);
     if (status == CLADE_OK)
         status = clade_guard_get(self.ledger, &front->hurt, &front->entropy_hurts);
     if (status == CLADE_OK)

@@ -1,54 +1,18 @@
 /* The ledger as a file: schema, opening, the lock, and the small tables; rows of children are in ledger_rows.c.
  *
- * One writer is enforced by a lock on a file of its own: SQLite's exclusive mode would shut readers out, and a lock on
- * the database itself would get in the way of SQLite's. The lock goes when the process does, however it ends. */
+ * One writer is enforced by a lock on a file of its own (run_lock.h): SQLite's exclusive mode would shut readers out, and
+ * a lock on the database itself would get in the way of SQLite's. */
 #include "search/ledger.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "search/ledger_file.h"
-
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "PRAGMA application_id = 1129071941;" /* "CLAE" */
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE experiment (json TEXT NOT NULL);"
-    "CREATE TABLE platform (session INTEGER PRIMARY KEY, json TEXT NOT NULL, at REAL NOT NULL);"
-    "CREATE TABLE parents (name TEXT PRIMARY KEY, path TEXT NOT NULL, hash TEXT NOT NULL);"
-    "CREATE TABLE children (child INTEGER PRIMARY KEY, recipe_hash TEXT NOT NULL, recipe TEXT NOT NULL, genome TEXT "
-    "NOT NULL,"
-    " vector TEXT NOT NULL, method TEXT NOT NULL, operator TEXT NOT NULL, parents TEXT NOT NULL);"
-    "CREATE TABLE evaluations (child INTEGER NOT NULL, split TEXT NOT NULL, status INTEGER NOT NULL, reason TEXT NOT "
-    "NULL,"
-    " score TEXT NOT NULL, images INTEGER NOT NULL, seconds REAL NOT NULL, rank INTEGER NOT NULL, same_as INTEGER,"
-    " session INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (child, split));"
-    "CREATE TABLE reference_scores (name TEXT NOT NULL, split TEXT NOT NULL, status INTEGER NOT NULL, reason TEXT NOT "
-    "NULL,"
-    " score TEXT NOT NULL, images INTEGER NOT NULL, seconds REAL NOT NULL, rank INTEGER NOT NULL,"
-    " session INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (name, split));"
-    "CREATE TABLE commits (child INTEGER PRIMARY KEY, failed INTEGER NOT NULL, objectives TEXT NOT NULL, hash TEXT NOT "
-    "NULL);"
-    "CREATE TABLE events (number INTEGER PRIMARY KEY, session INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL,"
-    " detail TEXT NOT NULL);"
-    "COMMIT;";
-
-/* What version 2 adds to version 1. */
-static const char version_2[] =
-    "CREATE TABLE batches (child INTEGER PRIMARY KEY, batch INTEGER NOT NULL, items INTEGER NOT NULL);"
-    "CREATE TABLE series (child INTEGER PRIMARY KEY, images INTEGER NOT NULL, seconds "
-    "REAL, hypervolume REAL NOT NULL, front INTEGER NOT NULL)";
-
-/* For ledger_count.c: all that it wants of evaluations, in order of time. */
-static const char counts_index[] = "CREATE INDEX IF NOT EXISTS evaluations_in_time ON evaluations"
-                                   " (session, at, child, split, same_as, images, seconds)";
+#include "search/ledger_schema.h"
 
 double clade_ledger_now(void)
 {
@@ -59,59 +23,22 @@ double clade_ledger_now(void)
 
 /* ---- opening ---- */
 
-enum { LOCK_WAIT_MILLISECONDS = 10000, LOCK_PAUSE_MILLISECONDS = 20 };
-
-/* A coordinator whose job was killed lives on for a moment, to close the ledger: who resumes at once waits for it. */
-static clade_status take_lock(const char *name, const char *path, int lock)
+static clade_status fail_no_ledger(const char *path)
 {
-    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MILLISECONDS * 1000000L};
-    for (int waited = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; waited += LOCK_PAUSE_MILLISECONDS) {
-        if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP)
-            return clade_fail(CLADE_EIO,
-                              "%s: cannot lock: %s; this file system has no locks, so nothing would keep a second "
-                              "process from writing the same run: use a folder on another one",
-                              name, strerror(errno));
-        if (errno != EWOULDBLOCK)
-            return clade_fail_errno(name, "lock");
-        if (waited >= LOCK_WAIT_MILLISECONDS)
-            return clade_fail(CLADE_EUSAGE, "%s: another process is writing this run; wait for it or stop it first",
-                              path);
-        (void)nanosleep(&pause, NULL);
-    }
-    return CLADE_OK;
+    return clade_fail(CLADE_EINPUT, "%s: is a database but no ledger of Clade (expected the table meta with a version)",
+                      path);
 }
 
-static clade_status lock_file(const char *path, int *lock)
-{
-    clade_text name = {0};
-    clade_text_append(&name, "%s.lock", path);
-    clade_status status = clade_text_status(&name);
-    if (status == CLADE_OK) {
-        *lock = open(clade_text_get(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-        status = *lock < 0 ? clade_fail_errno(clade_text_get(&name), "create")
-                           : take_lock(clade_text_get(&name), path, *lock);
-    }
-    clade_text_free(&name);
-    return status;
-}
-
-static clade_status check_version(clade_ledger *ledger)
+/* The number in meta; the file has that table, as we make it. */
+static clade_status read_version(clade_ledger *ledger)
 {
     const char *path = clade_sqlite_path(ledger->db);
-    clade_query query =
-        clade_query_begin(ledger->db, "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name IN "
-                                      "('meta', 'children', 'evaluations', 'commits', 'events')");
-    const bool tables = clade_query_row(&query) && clade_query_integer(&query, 0) == 5;
-    CLADE_TRY(clade_query_end(&query));
     clade_text version = {0};
     bool found = false;
-    clade_status status = CLADE_OK;
-    if (tables)
-        status = clade_ledger_get_meta(ledger, "version", &version, &found);
-    if (status == CLADE_OK && !found)
-        status = clade_fail(CLADE_EINPUT,
-                            "%s: is a database but no ledger of Clade (expected the table meta with a version)", path);
     int number = 0, used = 0;
+    clade_status status = clade_ledger_get_meta(ledger, "version", &version, &found);
+    if (status == CLADE_OK && !found)
+        status = fail_no_ledger(path);
     if (status == CLADE_OK && (sscanf(clade_text_get(&version), "%9d%n", &number, &used) != 1 ||
                                (size_t)used != version.length || number < 1))
         status = clade_fail(CLADE_EINPUT, "%s: meta: version: found \"%s\", expected a number", path,
@@ -122,6 +49,21 @@ static clade_status check_version(clade_ledger *ledger)
                        path, number, CLADE_LEDGER_VERSION);
     ledger->version = number;
     clade_text_free(&version);
+    return status;
+}
+
+/* Nothing but the version of a file is read before its schema is known to be ours. */
+static clade_status check_version(clade_ledger *ledger)
+{
+    clade_schema schema = {0};
+    clade_status status = clade_schema_look(ledger->db, &schema);
+    if (status == CLADE_OK && !schema.is_ledger)
+        status = fail_no_ledger(clade_sqlite_path(ledger->db));
+    if (status == CLADE_OK && schema.has_meta)
+        status = read_version(ledger);
+    if (status == CLADE_OK)
+        status = clade_schema_check(ledger->db, &schema, ledger->version);
+    clade_text_free(&schema.foreign);
     return status;
 }
 
@@ -137,7 +79,7 @@ static clade_status put_version(clade_ledger *ledger)
 static clade_status upgrade(clade_ledger *ledger)
 {
     CLADE_TRY(clade_ledger_begin(ledger));
-    CLADE_TRY(clade_sqlite_execute(ledger->db, version_2));
+    CLADE_TRY(clade_schema_upgrade(ledger->db, ledger->version));
     CLADE_TRY(put_version(ledger));
     return clade_ledger_end(ledger);
 }
@@ -147,9 +89,8 @@ static clade_status new_ledger(const char *path, bool write, clade_ledger **out)
     clade_ledger *ledger = clade_calloc(1, sizeof *ledger);
     if (!ledger)
         return clade_fail_memory(sizeof *ledger, "a ledger");
-    ledger->lock = -1;
     ledger->children_end = ledger->evaluations_end = ledger->commits_end = write ? 0 : UINT64_MAX;
-    clade_status status = write ? lock_file(path, &ledger->lock) : CLADE_OK;
+    clade_status status = write ? clade_run_lock_take(path, CLADE_LOCK_TIMES, &ledger->lock) : CLADE_OK;
     if (status == CLADE_OK)
         *out = ledger;
     else
@@ -159,18 +100,16 @@ static clade_status new_ledger(const char *path, bool write, clade_ledger **out)
 
 clade_status clade_ledger_create(const char *path, clade_ledger **out)
 {
+    bool is_free;
     *out = NULL;
-    if (clade_path_exists(path))
+    CLADE_TRY(clade_path_is_free(path, &is_free));
+    if (!is_free)
         return clade_fail(CLADE_EUSAGE, "%s: exists already", path);
     clade_ledger *ledger = NULL;
     CLADE_TRY(new_ledger(path, true, &ledger));
     clade_status status = clade_sqlite_open(path, CLADE_SQLITE_CREATE, &ledger->db);
     if (status == CLADE_OK)
-        status = clade_sqlite_execute(ledger->db, schema);
-    if (status == CLADE_OK)
-        status = clade_sqlite_execute(ledger->db, version_2);
-    if (status == CLADE_OK)
-        status = clade_sqlite_execute(ledger->db, counts_index);
+        status = clade_schema_create(ledger->db);
     if (status == CLADE_OK)
         status = put_version(ledger);
     if (status == CLADE_OK) {
@@ -198,10 +137,12 @@ clade_status clade_ledger_open(const char *path, bool write, clade_ledger **out)
         ledger->db = NULL;
         status = clade_sqlite_open(path, CLADE_SQLITE_WRITE, &ledger->db);
     }
+    if (status == CLADE_OK && write)
+        status = clade_sqlite_check_pages(ledger->db);
     if (status == CLADE_OK && write && ledger->version < CLADE_LEDGER_VERSION)
         status = upgrade(ledger);
     if (status == CLADE_OK && write) /* older programs made none */
-        status = clade_sqlite_execute(ledger->db, counts_index);
+        status = clade_schema_add_indexes(ledger->db);
     if (status == CLADE_OK && write)
         status = clade_ledger_learn(ledger);
     if (status == CLADE_OK)
@@ -217,8 +158,7 @@ void clade_ledger_close(clade_ledger *ledger)
         return;
     clade_sqlite_close(ledger->db);
     clade_recipes_free(&ledger->recipes);
-    if (ledger->lock >= 0)
-        (void)close(ledger->lock);
+    clade_run_lock_release(ledger->lock);
     clade_free(ledger);
 }
 
@@ -230,6 +170,11 @@ clade_status clade_ledger_begin(clade_ledger *ledger)
 clade_status clade_ledger_end(clade_ledger *ledger)
 {
     return clade_sqlite_execute(ledger->db, "COMMIT");
+}
+
+clade_status clade_ledger_keep(clade_ledger *ledger)
+{
+    return clade_sqlite_keep(ledger->db);
 }
 
 void clade_ledger_cancel(clade_ledger *ledger)

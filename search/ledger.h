@@ -29,7 +29,7 @@ typedef struct clade_ledger clade_ledger;
 
 /* Create (must not exist: CLADE_EUSAGE) / open to go on / open read-only. A ledger of a newer version is CLADE_EINPUT
  * naming both versions; a file that is no ledger is CLADE_EINPUT. A second writer is CLADE_EUSAGE, after ten
- * seconds of waiting for the first to end (a lock is held while open for writing). */
+ * seconds of waiting for the first to end (run_lock.h: a lock is held while open for writing). */
 clade_status clade_ledger_create(const char *path, clade_ledger **ledger) CLADE_CHECK_RESULT;
 clade_status clade_ledger_open(const char *path, bool write, clade_ledger **ledger) CLADE_CHECK_RESULT;
 void clade_ledger_close(clade_ledger *ledger);
@@ -90,7 +90,10 @@ typedef struct clade_commit_row {
 /* Many puts in one transaction; nested calls are not allowed. Without it every put is its own. */
 clade_status clade_ledger_begin(clade_ledger *ledger) CLADE_CHECK_RESULT;
 clade_status clade_ledger_end(clade_ledger *ledger) CLADE_CHECK_RESULT;
-void clade_ledger_cancel(clade_ledger *ledger); /* undo what was put since begin, if there is anything open */
+/* In a transaction: what was put so far is not undone by clade_ledger_cancel, nor by closing. */
+clade_status clade_ledger_keep(clade_ledger *ledger) CLADE_CHECK_RESULT;
+/* Undo what was put since begin (what is kept goes into the file), if there is anything open. */
+void clade_ledger_cancel(clade_ledger *ledger);
 clade_status clade_ledger_put_child(clade_ledger *ledger, const clade_child_row *row) CLADE_CHECK_RESULT;
 clade_status clade_ledger_put_evaluation(clade_ledger *ledger, const clade_evaluation_row *row) CLADE_CHECK_RESULT;
 clade_status clade_ledger_put_commit(clade_ledger *ledger, const clade_commit_row *row) CLADE_CHECK_RESULT;

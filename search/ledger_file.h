@@ -4,13 +4,14 @@
 
 #include "search/ledger.h"
 #include "search/ledger_recipes.h"
+#include "search/run_lock.h"
 #include "search/sqlite.h"
 
 struct clade_ledger {
     clade_sqlite *db;
-    int version;     /* of the schema */
-    int lock;        /* descriptor of the lock file; -1 when reading */
-    int64_t session; /* of what is written from now on; 0 before clade_ledger_put_platform */
+    int version;          /* of the schema */
+    clade_run_lock *lock; /* owned; NULL when reading */
+    int64_t session;      /* of what is written from now on; 0 before clade_ledger_put_platform */
     /* Above every child that the table has; what is not below is known not to be there, without a query, since there is
      * one writer. UINT64_MAX when reading: the writer may be at work. */
     uint64_t children_end, evaluations_end, commits_end;

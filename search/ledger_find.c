@@ -46,7 +46,7 @@ clade_status clade_ledger_find_recipe(clade_ledger *ledger, const char *recipe_h
 {
     uint64_t first = 0;
     *found = false;
-    if (ledger->lock >= 0 && (!clade_recipes_find(&ledger->recipes, recipe_hash, &first) || first >= before))
+    if (ledger->lock && (!clade_recipes_find(&ledger->recipes, recipe_hash, &first) || first >= before))
         return CLADE_OK;
     /* The first child it looks at is the one, unless two hashes have the same key. */
     clade_query query = clade_query_begin(ledger->db, "SELECT child FROM children WHERE child >= ? AND child < ? AND "
@@ -64,6 +64,9 @@ clade_status clade_ledger_find_recipe(clade_ledger *ledger, const char *recipe_h
 clade_status clade_ledger_find_operator(clade_ledger *ledger, const char *prefix, uint64_t first, uint64_t *child,
                                         bool *found)
 {
+    *found = false;
+    if (first > INT64_MAX) /* after the last that SQLite can number; it would begin again */
+        return CLADE_OK;
     clade_query query = clade_query_begin(
         ledger->db, "SELECT child FROM children WHERE child >= ? AND instr(operator, ?) = 1 ORDER BY child LIMIT 1");
     clade_query_bind_integer(&query, (int64_t)first);

@@ -88,6 +88,39 @@ static clade_status parse_parents(const clade_ledger *ledger, const clade_text *
     return clade_problems_end(&problems, CLADE_EINPUT);
 }
 
+/* A hash or the name of a method, which is printed without quotes: letters, digits, and what stands between them. */
+static clade_status check_word(const clade_ledger *ledger, const char *table, uint64_t child, const char *word)
+{
+    char shown[80];
+    if (word[strspn(word, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-")] == '\0')
+        return CLADE_OK;
+    clade_harmless(word, shown, sizeof shown);
+    return clade_fail(CLADE_EINPUT, "%s: %s: child %llu: found \"%s\", expected letters and digits",
+                      clade_sqlite_path(ledger->db), table, (unsigned long long)child, shown);
+}
+
+/* A text that goes into JSON as it is; there may be none. */
+static clade_status check_json(const clade_ledger *ledger, uint64_t child, const char *column, const clade_text *text)
+{
+    char name[4096];
+    if (text->length == 0)
+        return CLADE_OK;
+    snprintf(name, sizeof name, "%s: children: child %llu: %s", clade_sqlite_path(ledger->db),
+             (unsigned long long)child, column);
+    clade_json *document = NULL;
+    CLADE_TRY(clade_json_parse(clade_text_get(text), text->length, name, CLADE_EINPUT, &document));
+    clade_json_free(document);
+    return CLADE_OK;
+}
+
+static clade_status check_child(const clade_ledger *ledger, const clade_child_row *row)
+{
+    CLADE_TRY(check_word(ledger, "children", row->child, row->recipe_hash));
+    CLADE_TRY(check_word(ledger, "children", row->child, row->method));
+    CLADE_TRY(check_json(ledger, row->child, "genome", &row->genome));
+    return check_json(ledger, row->child, "recipe", &row->recipe);
+}
+
 clade_status clade_ledger_get_child(clade_ledger *ledger, uint64_t child, clade_child_row *row, bool *found)
 {
     clade_child_row_fini(row);
@@ -113,6 +146,8 @@ clade_status clade_ledger_get_child(clade_ledger *ledger, uint64_t child, clade_
     clade_status status = clade_query_end(&query);
     if (status == CLADE_OK && *found)
         status = parse_parents(ledger, &parents, row);
+    if (status == CLADE_OK && *found)
+        status = check_child(ledger, row);
     clade_text_free(&parents);
     return status;
 }
@@ -287,6 +322,8 @@ clade_status clade_ledger_get_commit(clade_ledger *ledger, uint64_t child, clade
         clade_query_name(&query, 2, HASH_LENGTH, row->hash, sizeof row->hash);
     }
     clade_status status = clade_query_end(&query);
+    if (status == CLADE_OK && *found)
+        status = check_word(ledger, "commits", child, row->hash);
     if (status == CLADE_OK && *found)
         status = parse_objectives(ledger, &objectives, row);
     clade_text_free(&objectives);

@@ -36,7 +36,7 @@ static clade_status read_row(clade_query *query, clade_series_row *row, bool *fo
 clade_status clade_ledger_get_series(clade_ledger *ledger, uint64_t first, clade_series_row *row, bool *found)
 {
     *found = false;
-    if (ledger->version < 2)
+    if (ledger->version < 2 || first > INT64_MAX) /* after the last that SQLite can number; it would begin again */
         return CLADE_OK;
     clade_query query =
         clade_query_begin(ledger->db, "SELECT child, images, hypervolume, front, seconds, seconds IS NOT NULL FROM "

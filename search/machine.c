@@ -141,7 +141,12 @@ clade_status clade_machine_parse(const char *text, size_t length, int rank, clad
     snprintf(name, sizeof name, "rank %d", rank);
     CLADE_TRY(clade_json_parse(text, length, name, CLADE_EINTERNAL, &document));
     const clade_json_at root = clade_json_root(document), cpus = clade_json_member(&root, "cpus");
-    snprintf(machine->host, sizeof machine->host, "%s", string_of(&root, "host", &problems));
+    const char *host = string_of(&root, "host", &problems);
+    if (strlen(host) < sizeof machine->host)
+        memcpy(machine->host, host, strlen(host) + 1);
+    else /* cut off it might end within a character */
+        clade_problem(&problems, "%s: host: found a name of %zu bytes, expected at most %zu", name, strlen(host),
+                      sizeof machine->host - 1);
     clade_text_append(&machine->platform, "%s", string_of(&root, "platform", &problems));
     const bool memory = clade_json_bits(&cpus, CLADE_MACHINE_CPUS, &problems, &bits);
     if (bits)

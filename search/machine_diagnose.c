@@ -122,6 +122,41 @@ static void check_disk(const host_load *load, const clade_machine *machine, clad
 
 /* ---- of a rank ---- */
 
+/* What differs between two platforms: "; KEY: FOUND, rank 0 has EXPECTED" for each member. */
+static void append_differences(const clade_text *first, const clade_text *other, clade_text *text)
+{
+    clade_json *documents[2] = {NULL, NULL};
+    const bool read =
+        clade_json_parse(clade_text_get(first), first->length, "rank 0", CLADE_EINTERNAL, &documents[0]) == CLADE_OK &&
+        clade_json_parse(clade_text_get(other), other->length, "a rank", CLADE_EINTERNAL, &documents[1]) == CLADE_OK;
+    const clade_json_at root = read ? clade_json_root(documents[0]) : (clade_json_at){0},
+                        others = read ? clade_json_root(documents[1]) : (clade_json_at){0};
+    for (size_t i = 0; read && i < clade_json_size(&root); i++) {
+        clade_problems ignored = {0};
+        const clade_json_at a = clade_json_item(&root, i), b = clade_json_member(&others, clade_json_key(&a));
+        const char *expected = "", *found = "";
+        const bool words = clade_json_kind_of(&a) == CLADE_JSON_STRING && clade_json_kind_of(&b) == CLADE_JSON_STRING &&
+                           clade_json_string(&a, &ignored, &expected) && clade_json_string(&b, &ignored, &found);
+        if (words && strcmp(expected, found) != 0)
+            clade_text_append(text, "; %s: %s, rank 0 has %s", clade_json_key(&a), found, expected);
+    }
+    clade_json_free(documents[0]);
+    clade_json_free(documents[1]);
+}
+
+static void check_platform(const clade_machine *first, const clade_machine *machine, clade_findings *findings)
+{
+    clade_text differences = {0};
+    if (strcmp(clade_text_get(&machine->platform), clade_text_get(&first->platform)) == 0)
+        return;
+    append_differences(&first->platform, &machine->platform, &differences);
+    clade_finding(findings, false,
+                  "rank %d on %s computes on another platform than rank 0: scores, and so the run hash, may differ in "
+                  "their last bits with who computes them; use nodes of one kind (`sbatch --constraint`)%.600s",
+                  machine->rank, machine->host, clade_text_get(&differences));
+    clade_text_free(&differences);
+}
+
 static void check_rank(const clade_machine *first, const clade_machine *machine, clade_findings *findings)
 {
     if (!machine->answered) {
@@ -142,13 +177,7 @@ static void check_rank(const clade_machine *first, const clade_machine *machine,
                       "together; keep clocks by NTP (`chronyc tracking`)",
                       machine->rank, machine->host, fabs(machine->clock_ahead),
                       machine->clock_ahead > 0.0 ? "ahead of" : "behind");
-    if (strcmp(clade_text_get(&machine->platform), clade_text_get(&first->platform)) != 0)
-        clade_finding(findings, false,
-                      "rank %d on %s computes on another platform than rank 0: scores, and so the run hash, may differ "
-                      "in their last bits with who computes them; use nodes of one kind (`sbatch --constraint`) (rank "
-                      "0: %.200s; rank %d: %.200s)",
-                      machine->rank, machine->host, clade_text_get(&first->platform), machine->rank,
-                      clade_text_get(&machine->platform));
+    check_platform(first, machine, findings);
 }
 
 void clade_diagnose(const clade_machine *machines, size_t count, double need, clade_findings *findings)

@@ -59,8 +59,10 @@ clade_status clade_merge_norms(const clade_merge_space *space, double *squares, 
     reader self = {.space = space, .squares = squares};
     *known = clade_family_base(space->family) != NULL;
     for (size_t p = 0; p < space->n_parents; p++) {
+        bool is_adapter;
         squares[p] = 0;
-        *known = *known && !clade_adapter_is(space->parent_paths[p]);
+        CLADE_TRY(clade_adapter_is(space->parent_paths[p], &is_adapter));
+        *known = *known && !is_adapter;
     }
     if (!*known)
         return CLADE_OK;

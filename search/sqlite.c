@@ -4,6 +4,7 @@
 
 #include "search/ledger.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "clade/alloc.h"
 #include "clade/files.h"
 
-enum { BUSY_MILLISECONDS = 10000, MOST_KEPT = 64 };
+enum { BUSY_MILLISECONDS = 10000, MOST_KEPT = 64, MOST_TEXT = 64 << 20 };
 
 /* Of a new file. Scores are texts of kilobytes: with SQLite's 4,096 bytes a page, writing them takes 1.7 times as long. */
 #define PAGE_SIZE "16384"
@@ -49,28 +50,78 @@ static clade_status status_of(int code)
     }
 }
 
+/* Whether the last thing that went wrong with FILE is a disk that does not read. SQLite takes that for damage. */
+static bool disk_fails(sqlite3_file *file)
+{
+    int error = 0;
+    return file && file->pMethods && file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+           (error == EIO || error == ENXIO);
+}
+
+/* The same for the database and its journal or WAL. */
+static bool cannot_be_read(sqlite3 *handle)
+{
+    sqlite3_file *database = NULL, *journal = NULL;
+    (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&database);
+    (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&journal);
+    return disk_fails(database) || disk_fails(journal);
+}
+
 static clade_status fail(const clade_sqlite *db, int code, const char *action)
 {
+    if (db->handle && (code & 0xff) == SQLITE_CORRUPT && cannot_be_read(db->handle))
+        return clade_fail(CLADE_EIO, "%s: cannot %s: %s", db->path, action, strerror(EIO));
     return clade_fail(status_of(code), "%s: cannot %s: %s (SQLite %d)", db->path, action,
                       db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code),
                       db->handle ? sqlite3_extended_errcode(db->handle) : code);
 }
 
+/* The file may be anybody's (sqlite.org/security.html): nothing that its schema says is run, and nothing in it may be
+ * larger than a ledger's texts ever are. */
+static int harden(sqlite3 *handle)
+{
+    static const struct {
+        int option, value;
+    } options[] = {{SQLITE_DBCONFIG_DEFENSIVE, 1},      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                   {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+                   {SQLITE_DBCONFIG_DQS_DDL, 0},        {SQLITE_DBCONFIG_DQS_DML, 0},
+                   {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0}};
+    static const struct {
+        int limit, value;
+    } limits[] = {
+        {SQLITE_LIMIT_LENGTH, MOST_TEXT},    {SQLITE_LIMIT_SQL_LENGTH, 100000}, {SQLITE_LIMIT_COLUMN, 100},
+        {SQLITE_LIMIT_EXPR_DEPTH, 100},      {SQLITE_LIMIT_COMPOUND_SELECT, 8}, {SQLITE_LIMIT_VDBE_OP, 25000},
+        {SQLITE_LIMIT_FUNCTION_ARG, 8},      {SQLITE_LIMIT_ATTACHED, 0},        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50},
+        {SQLITE_LIMIT_VARIABLE_NUMBER, 100}, {SQLITE_LIMIT_TRIGGER_DEPTH, 1},   {SQLITE_LIMIT_WORKER_THREADS, 0}};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        const int code = sqlite3_db_config(handle, options[i].option, options[i].value, NULL);
+        if (code != SQLITE_OK)
+            return code;
+    }
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        (void)sqlite3_limit(handle, limits[i].limit, limits[i].value);
+    return SQLITE_OK;
+}
+
 static clade_status configure(clade_sqlite *db, clade_sqlite_mode mode)
 {
-    int code = sqlite3_busy_timeout(db->handle, BUSY_MILLISECONDS);
+    int code = harden(db->handle);
+    if (code == SQLITE_OK)
+        code = sqlite3_busy_timeout(db->handle, BUSY_MILLISECONDS);
     if (code != SQLITE_OK)
         return fail(db, code, "set up");
     /* The first access to the file: here something that is no database is noticed. */
-    code = sqlite3_exec(db->handle, "PRAGMA schema_version", NULL, NULL, NULL);
+    code = sqlite3_exec(db->handle, "PRAGMA cell_size_check = ON; PRAGMA schema_version", NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return fail(db, code, "read");
     if (mode == CLADE_SQLITE_READ)
         return clade_sqlite_execute(db, "PRAGMA query_only = ON");
     if (mode == CLADE_SQLITE_CREATE)
         CLADE_TRY(clade_sqlite_execute(db, "PRAGMA page_size = " PAGE_SIZE));
-    /* Where WAL is not possible the journal stays as it was: slower and readers may wait, as durable. */
-    return clade_sqlite_execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    /* Where WAL is not possible the journal stays as it was: slower and readers may wait, as durable. In memory is what
+     * clade_sqlite_keep might have to bring back. */
+    return clade_sqlite_execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
+                                    "PRAGMA temp_store = MEMORY");
 }
 
 clade_status clade_sqlite_open(const char *path, clade_sqlite_mode mode, clade_sqlite **out)
@@ -78,6 +129,7 @@ clade_status clade_sqlite_open(const char *path, clade_sqlite_mode mode, clade_s
     *out = NULL;
     if (mode != CLADE_SQLITE_CREATE && !clade_path_exists(path))
         return clade_fail(CLADE_EINPUT, "%s: there is no such file, expected a ledger", path);
+    CLADE_TRY(clade_sqlite_check_files(path));
     clade_sqlite *db = clade_calloc(1, sizeof *db);
     char *copy = clade_strdup(path);
     if (!db || !copy) {
@@ -101,9 +153,18 @@ clade_status clade_sqlite_open(const char *path, clade_sqlite_mode mode, clade_s
     return status;
 }
 
+clade_status clade_sqlite_keep(clade_sqlite *db)
+{
+    return clade_sqlite_execute(db, "SAVEPOINT kept");
+}
+
 void clade_sqlite_rollback(clade_sqlite *db)
 {
-    if (db->handle && !sqlite3_get_autocommit(db->handle))
+    if (!db->handle || sqlite3_get_autocommit(db->handle))
+        return;
+    /* Without such a savepoint this fails, and has done nothing. */
+    (void)sqlite3_exec(db->handle, "ROLLBACK TO kept; COMMIT", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(db->handle))
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
@@ -139,6 +200,21 @@ clade_status clade_sqlite_execute(clade_sqlite *db, const char *sql)
 {
     const int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
     return code == SQLITE_OK ? CLADE_OK : fail(db, code, "write");
+}
+
+clade_status clade_sqlite_check_pages(clade_sqlite *db)
+{
+    clade_text found = {0};
+    clade_query query = clade_query_begin(db, "PRAGMA quick_check(1)");
+    if (clade_query_row(&query))
+        clade_query_text(&query, 0, &found);
+    clade_status status = clade_query_end(&query);
+    if (status == CLADE_OK && strcmp(clade_text_get(&found), "ok") != 0 && cannot_be_read(db->handle))
+        status = clade_fail(CLADE_EIO, "%s: cannot check: %s", db->path, strerror(EIO));
+    else if (status == CLADE_OK && strcmp(clade_text_get(&found), "ok") != 0)
+        status = clade_fail(CLADE_EINPUT, "%s: is damaged: %s", db->path, clade_text_get(&found));
+    clade_text_free(&found);
+    return status;
 }
 
 /* ---- statements ---- */

@@ -14,8 +14,15 @@ typedef struct clade_sqlite clade_sqlite;
 
 typedef enum clade_sqlite_mode { CLADE_SQLITE_CREATE, CLADE_SQLITE_WRITE, CLADE_SQLITE_READ } clade_sqlite_mode;
 
-/* CREATE and WRITE set WAL mode and synchronous FULL. CLADE_EINPUT when the file is not there or no database. */
+/* CREATE and WRITE set WAL mode and synchronous FULL. CLADE_EINPUT when the file is not there or no database, when it or
+ * one that SQLite keeps beside it is a link, or its journal names another file. The connection runs no trigger and reads
+ * no view, attaches no file, and takes texts up to 64 MiB. */
 clade_status clade_sqlite_open(const char *path, clade_sqlite_mode mode, clade_sqlite **db) CLADE_CHECK_RESULT;
+/* PATH and its -wal, -shm, -journal and .lock are regular files or not there, and the journal is of this file alone; else
+ * CLADE_EINPUT. The first thing that an open does. */
+clade_status clade_sqlite_check_files(const char *path) CLADE_CHECK_RESULT;
+/* Go through all pages (PRAGMA quick_check): a damaged file must not be written to. CLADE_EINPUT with the first fault. */
+clade_status clade_sqlite_check_pages(clade_sqlite *db) CLADE_CHECK_RESULT;
 /* Roll back what is open; a writer folds the WAL back into the file when no reader holds it. Accepts NULL. */
 void clade_sqlite_close(clade_sqlite *db);
 const char *clade_sqlite_path(const clade_sqlite *db);
@@ -23,6 +30,8 @@ int64_t clade_sqlite_last_row(clade_sqlite *db); /* number of the row inserted l
 /* One or more statements without parameters and rows. */
 clade_status clade_sqlite_execute(clade_sqlite *db, const char *sql) CLADE_CHECK_RESULT;
 
+/* In a transaction: clade_sqlite_rollback undoes only what comes after this, and commits the rest. */
+clade_status clade_sqlite_keep(clade_sqlite *db) CLADE_CHECK_RESULT;
 void clade_sqlite_rollback(clade_sqlite *db); /* when a transaction is open */
 
 /* A statement. SQL is a string literal of the program; values only ever come in through the binds, in order. The

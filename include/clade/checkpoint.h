@@ -32,8 +32,8 @@ size_t clade_checkpoint_shards(const clade_checkpoint *checkpoint);
 const clade_json *clade_checkpoint_config(const clade_checkpoint *checkpoint);
 
 /* Going through checkpoints larger than the memory: see clade_map_will_need, _populate and _release (files.h). BYTES of
- * TENSOR, one of this checkpoint's, from FIRST_BYTE on; any thread. _populate is CLADE_EIO where touching them would
- * raise SIGBUS: the file was shortened since it was opened, or the disk fails. */
+ * TENSOR, one of this checkpoint's, from FIRST_BYTE on; any thread. Where touching them would raise SIGBUS,
+ * _populate is CLADE_EINPUT when the file was shortened since it was opened, else CLADE_EIO: the disk fails. */
 void clade_checkpoint_will_need(const clade_checkpoint *checkpoint, const clade_tensor *tensor, uint64_t first_byte,
                                 uint64_t bytes);
 clade_status clade_checkpoint_populate(const clade_checkpoint *checkpoint, const clade_tensor *tensor,
@@ -58,7 +58,7 @@ enum { CLADE_CHUNK_ELEMENTS = 1 << 20 };
 size_t clade_tensor_chunks(const clade_tensor *tensor);
 void clade_chunk_digest(const clade_tensor *tensor, size_t chunk, unsigned char digest[CLADE_SHA256_BYTES]);
 /* Hex of the hash, computed at the first call and kept (not from two threads at a time). _with shares the chunks out to
- * TEAM, which may be NULL. CLADE_EIO when a file was shortened meanwhile. */
+ * TEAM, which may be NULL. CLADE_EINPUT when a file was shortened meanwhile. */
 clade_status clade_checkpoint_hash(clade_checkpoint *checkpoint, char hex[CLADE_SHA256_HEX]) CLADE_CHECK_RESULT;
 clade_status clade_checkpoint_hash_with(clade_checkpoint *checkpoint, clade_team *team,
                                         char hex[CLADE_SHA256_HEX]) CLADE_CHECK_RESULT;

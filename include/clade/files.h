@@ -10,13 +10,20 @@
 #include "clade/text.h"
 
 /* A read-only map of a whole regular file (pipes, devices and folders are refused). A file that somebody shortens while
- * it is mapped raises SIGBUS where it is read: parents must not be written in place, which Clade itself never does. */
+ * it is mapped raises SIGBUS where it is read: parents must not be written in place, which Clade itself never does. The
+ * program then ends with CLADE_EINPUT and the file's name (search/command/stop.h). */
 typedef struct clade_map {
     const unsigned char *data; /* NULL when size is 0 */
     size_t size;
 } clade_map;
 clade_status clade_map_open(const char *path, clade_map *map) CLADE_CHECK_RESULT; /* CLADE_EINPUT, CLADE_EIO */
 void clade_map_close(clade_map *map);
+/* For the handler of SIGBUS, where all of it may be called: the file whose open map holds ADDRESS, as it was named to
+ * clade_map_open (the last 511 bytes of it; borrowed until that map is closed), and the length it had. False: no map of
+ * ours, or one of more than 2,048 at a time. */
+bool clade_map_find(const void *address, const char **path, size_t *bytes);
+/* Whether the file at PATH is shorter than BYTES now. */
+bool clade_file_is_shorter(const char *path, size_t bytes);
 
 /* How to go through a file that is larger than the memory: tell what comes next, bring in what is used now, let go of
  * what was used. None of them changes what the map holds; ranges are cut to the map and widened to whole pages. Each is
@@ -56,8 +63,17 @@ clade_status clade_write_file(const char *path, const void *data, size_t bytes) 
 /* The whole of PATH, at most LIMIT bytes, NUL-terminated, owned by the caller (clade_free). */
 clade_status clade_read_file(const char *path, size_t limit, char **data, size_t *bytes) CLADE_CHECK_RESULT;
 
-bool clade_path_exists(const char *path); /* true also of a link to nothing: the name is taken */
+/* Whether something is at PATH (a link to nothing, too: the name is taken), and whether that is a folder. False is
+ * certain. Where nobody can know (no permission, a disk that fails) both are true: then the use of PATH fails, and says
+ * why, instead of something being left out quietly. */
+bool clade_path_exists(const char *path);
 bool clade_path_is_folder(const char *path);
+/* Whether nothing is at PATH, for what must not be there yet. CLADE_EIO where nobody can know. */
+clade_status clade_path_is_free(const char *path, bool *is_free) CLADE_CHECK_RESULT;
+/* Every name in the folder PATH but "." and "..", in no order; what VISIT is shown it may remove. Ends with the first
+ * status that is not CLADE_OK: VISIT's, or that of a folder which cannot be read to its end. */
+typedef clade_status (*clade_visit_name)(void *context, const char *name);
+clade_status clade_folder_visit(const char *path, clade_visit_name visit, void *context) CLADE_CHECK_RESULT;
 /* mkdir -p. The names of the folders above PATH survive a power cut; its own does after clade_sync_parent. */
 clade_status clade_make_folders(const char *path) CLADE_CHECK_RESULT;
 /* fsync the folder that holds PATH (without a '/' at its end), so that a name made, changed or removed in it survives a

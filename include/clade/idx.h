@@ -15,7 +15,7 @@ typedef struct clade_idx {
 
 /* Read a file of unsigned bytes (type 0x08); a gzip'd file is recognised by its first bytes, not its name. The data
  * must be exactly as long as the header says. CLADE_EINPUT otherwise. Memory is taken as data arrive, so a lying header
- * cannot ask for more than the file holds. */
+ * cannot ask for more than the file holds; nor may it be above 8 MiB and a hundred times the gzip'd file. */
 clade_status clade_idx_read(const char *path, clade_idx *idx) CLADE_CHECK_RESULT;
 /* The same, but only items FIRST..LAST-1 of the first axis are kept (shape[0] becomes LAST-FIRST; TOTAL gets the full
  * extent). Other items are decompressed but never stored. CLADE_EINPUT for a range that is not within the file. */

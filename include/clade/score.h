@@ -32,7 +32,7 @@ typedef struct clade_score_plan {
     size_t n_corruptions;
     bool rotate;            /* item i gets corruption i mod n; false: every item under every corruption */
     uint64_t seed;          /* of the corruptions' draws */
-    size_t memory;          /* bytes the kept items and their embeddings may take; 0: 1 GiB. CLADE_EIO says what is
+    size_t memory;          /* bytes the kept items and their embeddings may take; 0: 1 GiB. CLADE_ECONFIG says what is
                       needed otherwise */
     clade_task_range tasks; /* whose items a scorer holds and scores, see clade_score_share; count 0: all */
 } clade_score_plan;

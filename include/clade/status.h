@@ -19,6 +19,8 @@ typedef enum clade_status {
     CLADE_EINTERRUPTED = 75  /* stopped by a signal; `clade resume` goes on */
 } clade_status;
 
+enum { CLADE_MESSAGE_BYTES = 8192 }; /* of the longest message, with its NUL */
+
 #define CLADE_CHECK_RESULT __attribute__((warn_unused_result))
 #define CLADE_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
@@ -31,7 +33,7 @@ typedef enum clade_status {
     } while (0)
 
 /* Store the message and return STATUS, so that `return clade_fail(CLADE_EINPUT, "%s: ...", path)` is one statement.
- * Messages longer than 8 KiB are cut, ending in "...". */
+ * Longer messages than CLADE_MESSAGE_BYTES are cut, ending in "...". */
 clade_status clade_fail(clade_status status, const char *format, ...) CLADE_PRINTF(2, 3);
 
 /* Put "PREFIX: " before the stored message and return STATUS unchanged. */

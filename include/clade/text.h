@@ -22,6 +22,12 @@ clade_status clade_text_status(const clade_text *text); /* CLADE_OK or CLADE_EIO
 void clade_text_clear(clade_text *text);
 void clade_text_free(clade_text *text);
 
+/* For terminals: the same text with "\\u001b" (or the like) for every control character but newline and tab, and for every
+ * mark that turns the direction of text around, and "\\xNN" for bytes that are not UTF-8. JSON stays the same JSON. */
+void clade_text_append_harmless(clade_text *text, const char *bytes, size_t count);
+/* The same of a string into OUT of SIZE bytes, cut where it is longer. */
+void clade_harmless(const char *text, char *out, size_t size);
+
 /* Append NUMBER as the shortest decimal that reads back to the same double (at most %.17g); "null" when not finite. */
 void clade_text_append_number(clade_text *text, double number);
 

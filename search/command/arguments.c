@@ -126,11 +126,17 @@ clade_status clade_parse_arguments(const clade_command *command, int argc, char 
 
 clade_status clade_finish_output(clade_status status, clade_text *text)
 {
+    clade_text shown = {0};
     if (status == CLADE_OK)
         status = clade_text_status(text);
+    if (status == CLADE_OK) {
+        clade_text_append_harmless(&shown, clade_text_get(text), text->length);
+        status = clade_text_status(&shown);
+    }
     if (status == CLADE_OK &&
-        (fwrite(clade_text_get(text), 1, text->length, stdout) != text->length || fflush(stdout) != 0))
+        (fwrite(clade_text_get(&shown), 1, shown.length, stdout) != shown.length || fflush(stdout) != 0))
         status = clade_fail_errno("standard output", "write");
+    clade_text_free(&shown);
     clade_text_free(text);
     return status;
 }

@@ -1,4 +1,5 @@
 /* clade doctor: what was found here, on every rank under mpirun, and what could go wrong. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,20 @@ static void put_problems(clade_json_writer *writer, const clade_findings *findin
     clade_json_put_u64(writer, "will_fail", findings->fatal);
 }
 
+/* What is not known is negative: null in JSON, "?" for people. */
+static void put_bytes(clade_json_writer *writer, const char *key, double bytes)
+{
+    clade_json_put_number(writer, key, bytes < 0.0 ? (double)NAN : bytes);
+}
+
+static void append_bytes(clade_text *text, double bytes, const char *where)
+{
+    if (bytes < 0.0)
+        clade_text_append(text, "? GB %s", where);
+    else
+        clade_text_append(text, "%.1f GB %s", bytes / 1e9, where);
+}
+
 static void print_json(const diagnosis *self, clade_text *text)
 {
     const clade_machine *m = &self->machines[0];
@@ -133,10 +148,10 @@ static void print_json(const diagnosis *self, clade_text *text)
     clade_json_put_string(&writer, "zlib", clade_zlib_version());
     clade_json_put_string(&writer, "libyaml", clade_yaml_version());
     clade_json_put_number(&writer, "cores", clade_machine_cores(self->machines, self->count, 0));
-    clade_json_put_number(&writer, "memory_free_bytes", m->memory);
-    clade_json_put_number(&writer, "shared_memory_free_bytes", m->shared_memory);
-    clade_json_put_number(&writer, "disk_free_bytes", m->disk);
-    clade_json_put_number(&writer, "temporary_free_bytes", m->temporary);
+    put_bytes(&writer, "memory_free_bytes", m->memory);
+    put_bytes(&writer, "shared_memory_free_bytes", m->shared_memory);
+    put_bytes(&writer, "disk_free_bytes", m->disk);
+    put_bytes(&writer, "temporary_free_bytes", m->temporary);
     put_machines(&writer, self);
     if (self->experiment)
         put_appetite(&writer, &self->appetite);
@@ -149,12 +164,14 @@ static void print_ranks(const diagnosis *self, clade_text *text)
 {
     for (size_t i = 0; self->count > 1 && i < self->count; i++) {
         const clade_machine *m = &self->machines[i];
-        if (!m->answered)
+        if (!m->answered) {
             clade_text_append(text, "rank %-3d does not answer\n", m->rank);
-        else
-            clade_text_append(
-                text, "rank %-3d on %s: %.3g cores for all there, %.1f GB of memory free, clock %+.3f s\n", m->rank,
-                m->host, clade_machine_cores(self->machines, self->count, i), m->memory / 1e9, m->clock_ahead);
+            continue;
+        }
+        clade_text_append(text, "rank %-3d on %s: %.3g cores for all there, ", m->rank, m->host,
+                          clade_machine_cores(self->machines, self->count, i));
+        append_bytes(text, m->memory, "of memory free");
+        clade_text_append(text, ", clock %+.3f s\n", m->clock_ahead);
     }
 }
 
@@ -167,10 +184,12 @@ static void print_people(const diagnosis *self, clade_text *text)
     clade_text_append(text, "others   SQLite %s, zlib %s, libjpeg-turbo %s, libyaml %s\n", clade_sqlite_version(),
                       clade_zlib_version(), clade_jpeg_version(), clade_yaml_version());
     clade_text_append(text, "kernels  %s\n", clade_kernels_best()->name);
-    clade_text_append(text, "cores    %.3g of %zu\nmemory   %.1f GB free\n",
-                      clade_machine_cores(self->machines, self->count, 0), m->online, m->memory / 1e9);
-    clade_text_append(text, "/dev/shm %.1f GB free\ndisk     %.1f GB free here, %.1f GB in the temporary folder\n",
-                      m->shared_memory / 1e9, m->disk / 1e9, m->temporary / 1e9);
+    clade_text_append(text, "cores    %.3g of %zu\nmemory   ", clade_machine_cores(self->machines, self->count, 0),
+                      m->online);
+    append_bytes(text, m->memory, "free\n/dev/shm ");
+    append_bytes(text, m->shared_memory, "free\ndisk     ");
+    append_bytes(text, m->disk, "free here, ");
+    append_bytes(text, m->temporary, "in the temporary folder\n");
     print_ranks(self, text);
     if (self->experiment)
         clade_text_append(text,

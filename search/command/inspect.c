@@ -19,16 +19,18 @@ static void put_dtypes(clade_json_writer *writer, const clade_checkpoint *checkp
 }
 
 /* The family Clade can run it as, or why it cannot: a checkpoint that cannot be scored can still be merged. */
-static void put_family(clade_json_writer *writer, const clade_checkpoint *checkpoint)
+static clade_status put_family(clade_json_writer *writer, const clade_checkpoint *checkpoint)
 {
     clade_model *model = NULL;
-    if (clade_model_open(checkpoint, &model) == CLADE_OK) {
+    const clade_status status = clade_model_open(checkpoint, &model);
+    if (status == CLADE_OK) {
         clade_json_put_string(writer, "family", clade_model_family(model));
     } else {
         clade_json_put_null(writer, "family");
         clade_json_put_string(writer, "cannot_be_scored", clade_error_message());
     }
     clade_model_close(model);
+    return status == CLADE_EIO ? status : CLADE_OK; /* nothing is known then */
 }
 
 static void put_tensors(clade_json_writer *writer, const clade_checkpoint *checkpoint)
@@ -55,7 +57,9 @@ static clade_status put_other_file(clade_json_writer *writer, const char *path)
     clade_safetensors *file = NULL;
     clade_text reason = {0};
     clade_text_append(&reason, "%s", clade_error_message());
-    clade_status status = clade_safetensors_open(path, &file);
+    clade_status status = clade_text_status(&reason);
+    if (status == CLADE_OK)
+        status = clade_safetensors_open(path, &file);
     if (status == CLADE_OK) {
         clade_json_begin_object(writer, NULL);
         clade_json_put_string(writer, "path", path);
@@ -90,8 +94,8 @@ static clade_status put_checkpoint(clade_json_writer *writer, const char *path, 
     clade_json_put_u64(writer, "bytes", bytes);
     clade_json_put_u64(writer, "files", clade_checkpoint_shards(checkpoint));
     put_dtypes(writer, checkpoint);
-    if (clade_path_is_folder(path))
-        put_family(writer, checkpoint);
+    if (status == CLADE_OK && clade_path_is_folder(path))
+        status = put_family(writer, checkpoint);
     clade_json_put_string(writer, "hash", status == CLADE_OK ? hash : NULL);
     if (tensors)
         put_tensors(writer, checkpoint);

@@ -7,6 +7,7 @@
 #include "clade/text.h"
 #include "clade/version.h"
 #include "search/command/command.h"
+#include "search/command/stop.h"
 
 static const clade_command *const commands[] = {
     &clade_command_search, &clade_command_resume, &clade_command_status, &clade_command_front,   &clade_command_lineage,
@@ -42,11 +43,20 @@ static clade_status dispatch(int argc, char **argv)
     return unknown_command(argv[0]);
 }
 
+/* A message may quote what is in a file. */
+static void print_error(void)
+{
+    char harmless[16384];
+    clade_harmless(clade_error_message(), harmless, sizeof harmless);
+    fprintf(stderr, "clade: %s\n", harmless);
+}
+
 int main(int argc, char **argv)
 {
     /* A closed pipe, a dead peer and a file-size limit are errors to report, not signals to die of. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    clade_stop_for_lost_files();
     clade_blas_single_thread();
     if (argc < 2) {
         print_usage(stderr);
@@ -62,6 +72,6 @@ int main(int argc, char **argv)
     }
     clade_status status = dispatch(argc - 1, argv + 1);
     if (status != CLADE_OK && clade_error_message()[0] != '\0')
-        fprintf(stderr, "clade: %s\n", clade_error_message());
+        print_error();
     return (int)status;
 }

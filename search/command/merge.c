@@ -177,7 +177,10 @@ static clade_status make_all(const clade_merge_job *job)
 
 static clade_status merge(clade_merge_job *job, bool dry_run)
 {
-    if (!dry_run && clade_path_exists(job->out))
+    bool is_free = true;
+    if (!dry_run)
+        CLADE_TRY(clade_path_is_free(job->out, &is_free));
+    if (!is_free)
         return clade_fail(CLADE_EUSAGE, "%s: exists already; expected a folder name that is free", job->out);
     clade_stop_catch();
     job->work = clade_work_path(job->out);

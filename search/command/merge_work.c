@@ -1,7 +1,7 @@
 #include "search/command/merge_work.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,14 +29,17 @@ clade_status clade_work_open(const char *work)
 {
     static const char note[] = "The intermediate merges of clade merge. The same command goes on from here.\n";
     char *mark = clade_path_join(work, MARK);
-    clade_status status = CLADE_OK;
+    bool is_free = false, has_no_mark = false;
     if (!mark)
         return clade_fail_memory(strlen(work), "a path");
-    if (!clade_path_exists(work)) {
+    clade_status status = clade_path_is_free(work, &is_free);
+    if (status == CLADE_OK && !is_free)
+        status = clade_path_is_free(mark, &has_no_mark);
+    if (status == CLADE_OK && is_free) {
         status = clade_make_folders(work);
         if (status == CLADE_OK)
             status = clade_write_file(mark, note, sizeof note - 1);
-    } else if (!clade_path_exists(mark)) {
+    } else if (status == CLADE_OK && has_no_mark) {
         status = clade_fail(CLADE_EUSAGE,
                             "%s: exists and was not made by clade merge, which needs that name for intermediate merges",
                             work);
@@ -116,23 +119,16 @@ clade_status clade_work_forget(const char *child)
     return status == CLADE_OK ? clade_remove_folder(child) : status;
 }
 
-/* Remove FOLDER's mark and what says which children are made. */
-static clade_status remove_marks(const char *folder)
+/* Of FOLDER: its mark, and what says which children are made. */
+static clade_status remove_mark(void *folder, const char *name)
 {
-    DIR *open = opendir(folder);
-    if (!open)
-        return clade_fail_errno(folder, "open");
-    clade_status status = CLADE_OK;
-    for (const struct dirent *entry = readdir(open); status == CLADE_OK && entry; entry = readdir(open)) {
-        size_t length = strlen(entry->d_name), tail = sizeof MADE - 1;
-        bool made = length > tail && strcmp(entry->d_name + length - tail, MADE) == 0;
-        if (!made && strcmp(entry->d_name, MARK) != 0)
-            continue;
-        char *path = clade_path_join(folder, entry->d_name);
-        status = path ? remove_file(path) : clade_fail_memory(length, "a path");
-        clade_free(path);
-    }
-    (void)closedir(open);
+    const size_t length = strlen(name), tail = sizeof MADE - 1;
+    const bool made = length > tail && strcmp(name + length - tail, MADE) == 0;
+    if (!made && strcmp(name, MARK) != 0)
+        return CLADE_OK;
+    char *path = clade_path_join(folder, name);
+    const clade_status status = path ? remove_file(path) : clade_fail_memory(length, "a path");
+    clade_free(path);
     return status;
 }
 
@@ -141,7 +137,7 @@ clade_status clade_work_become(const char *work, const char *out)
 {
     if (rename(work, out) != 0)
         return clade_fail_errno(out, "rename the finished merges to");
-    return remove_marks(out);
+    return clade_folder_visit(out, remove_mark, (void *)(uintptr_t)out);
 }
 
 clade_status clade_work_remove(const char *work)

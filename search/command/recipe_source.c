@@ -32,8 +32,6 @@ static clade_status recipe_of_child(const char *folder, uint64_t child, clade_re
     clade_experiment *experiment = NULL;
     clade_ledger *ledger = NULL;
     clade_child_row row = {0};
-    clade_json *document = NULL;
-    clade_problems problems = {0};
     bool found = false;
     clade_status status = clade_run_ledger(folder, &ledger);
     if (status == CLADE_OK)
@@ -41,20 +39,13 @@ static clade_status recipe_of_child(const char *folder, uint64_t child, clade_re
     if (status == CLADE_OK && !found)
         status = clade_fail(CLADE_EUSAGE, "%s: no child %llu in this run", folder, (unsigned long long)child);
     if (status == CLADE_OK)
-        status = clade_json_parse(clade_text_get(&row.recipe), row.recipe.length, folder, CLADE_EINPUT, &document);
-    if (status == CLADE_OK) {
-        const clade_json_at root = clade_json_root(document);
-        status = clade_recipe_parse(&root, &problems, recipe);
-        clade_status listed = clade_problems_end(&problems, CLADE_EINPUT);
-        status = status == CLADE_OK ? listed : status;
-    }
-    clade_json_free(document);
-    clade_child_row_fini(&row);
-    clade_ledger_close(ledger);
-    if (status == CLADE_OK)
         status = clade_run_experiment(folder, 0, &experiment);
     if (status == CLADE_OK)
-        status = clade_recipe_place(experiment, *recipe);
+        status = clade_run_recipe(ledger, experiment, &row, recipe);
+    if (status == CLADE_OK)
+        status = clade_recipe_check_places(*recipe, folder);
+    clade_ledger_close(ledger);
+    clade_child_row_fini(&row);
     clade_experiment_free(experiment);
     return status;
 }

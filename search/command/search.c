@@ -56,7 +56,9 @@ static clade_status search(const char *path, const char *run, uint64_t seed, uin
 static clade_status refuse_existing(const char *path, const char *run, uint64_t seed, uint64_t children)
 {
     clade_experiment *wanted = NULL;
-    if (!clade_path_exists(run))
+    bool is_free;
+    CLADE_TRY(clade_path_is_free(run, &is_free));
+    if (is_free)
         return CLADE_OK;
     const bool readable = read_wanted(path, seed, children, &wanted) == CLADE_OK;
     const clade_status status = clade_run_refuse(run, readable ? wanted : NULL);

@@ -100,9 +100,9 @@ clade_status clade_session_begin(uint64_t seconds, bool *is_worker)
     if (clade_mpi_launched())
         CLADE_TRY(clade_mpi_start(&rank, &size));
     clade_log_set_rank(size > 1 ? rank : CLADE_LOG_NOBODY);
+    if (clade_mpi_launched())
+        clade_leftovers_sweep();
     if (rank == 0) {
-        if (clade_mpi_launched())
-            (void)clade_leftovers_remove(NULL);
         clade_stop_after(seconds);
         return CLADE_OK;
     }

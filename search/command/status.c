@@ -1,14 +1,8 @@
 /* clade status: where a run stands. */
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include "clade/alloc.h"
-#include "clade/files.h"
 #include "search/command/command.h"
 #include "search/command/run_status.h"
 
@@ -52,23 +46,12 @@ static clade_status read_finished(clade_ledger *ledger, const char *run_hash, bo
     return status;
 }
 
-/* Whether a writer holds the run's lock (ledger.h), which goes when its process does; true where that cannot be told. */
-static bool has_writer(const char *folder)
-{
-    char *path = clade_path_join(folder, "run.db.lock");
-    const int lock = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    const bool free_now = lock >= 0 ? flock(lock, LOCK_SH | LOCK_NB) == 0 : path && errno == ENOENT;
-    if (lock >= 0)
-        (void)close(lock);
-    clade_free(path);
-    return !free_now;
-}
-
-static clade_status read_ledger(clade_ledger *ledger, clade_run_status *status)
+static clade_status read_ledger(const char *folder, clade_ledger *ledger, clade_run_status *status)
 {
     CLADE_TRY(clade_ledger_count(ledger, &status->counts));
     CLADE_TRY(clade_ledger_last_series(ledger, UINT64_MAX, &status->last, &status->has_series));
     CLADE_TRY(clade_failures_read(ledger, &status->failures));
+    CLADE_TRY(clade_session_status_read(folder, ledger, &status->session));
     CLADE_TRY(read_end(ledger, status->ended, sizeof status->ended));
     return read_finished(ledger, status->front.run_hash, &status->finished);
 }
@@ -80,13 +63,12 @@ clade_status clade_run_status_read(const char *folder, clade_run_status *status)
     CLADE_TRY(clade_front_read(folder, CLADE_SEARCH, &status->front));
     clade_status result = clade_run_ledger(folder, &ledger);
     if (result == CLADE_OK)
-        result = read_ledger(ledger, status);
+        result = read_ledger(folder, ledger, status);
     clade_ledger_close(ledger);
     if (result != CLADE_OK)
         return result;
     const clade_ledger_counts *counts = &status->counts;
     const uint64_t budget = status->experiment->children;
-    status->active = has_writer(folder);
     status->rate = counts->wall_seconds > 0.0 ? (double)counts->committed / counts->wall_seconds : 0.0;
     status->eta =
         budget > counts->committed && status->rate > 0.0 ? (double)(budget - counts->committed) / status->rate : -1.0;
@@ -95,6 +77,7 @@ clade_status clade_run_status_read(const char *folder, clade_run_status *status)
 
 void clade_run_status_fini(clade_run_status *status)
 {
+    clade_session_status_fini(&status->session);
     clade_failures_fini(&status->failures);
     clade_front_fini(&status->front);
     clade_experiment_free(status->experiment);
@@ -156,7 +139,7 @@ void clade_run_status_json(const clade_run_status *status, bool pretty, clade_te
     else
         clade_json_put_null(&writer, "ended");
     clade_json_put_bool(&writer, "finished", status->finished);
-    clade_json_put_bool(&writer, "active", status->active);
+    clade_session_status_members(&status->session, &writer);
     clade_json_put_u64(&writer, "images", counts->images);
     clade_json_put_u64(&writer, "images_saved", counts->images_saved);
     clade_json_put_number(&writer, "seconds", counts->wall_seconds);
@@ -220,6 +203,7 @@ void clade_run_status_people(const clade_run_status *status, clade_text *text)
         clade_text_append(text, "\nguard     ");
         clade_guard_write(&status->front.hurt, text);
     }
+    clade_session_status_people(&status->session, status->finished, text);
     append_failures(&status->failures, text);
     clade_text_append(text, "\nrun_hash  %s\n", status->front.run_hash);
 }
@@ -238,7 +222,7 @@ void clade_run_status_line(const clade_run_status *status, clade_text *text)
         clade_text_append(text, ", hypervolume %.5f", status->last.hypervolume);
     if (status->eta >= 0.0)
         clade_text_append(text, ", %.0f s to go", status->eta);
-    clade_text_append(text, status->finished ? ", finished" : status->active ? "" : ", no session at work");
+    clade_text_append(text, status->finished ? ", finished" : status->session.active ? "" : ", no session at work");
 }
 
 /* ---- the command ---- */

@@ -7,6 +7,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "clade/files.h"
+
 enum { GRACE_MICROSECONDS = 800000, MOST_HOURS = 100000 };
 
 /* Set by the handlers, polled by whoever works: the globals that signals force on us. */
@@ -45,12 +47,34 @@ static void time_is_up(int signal_number)
     request_stop(signal_number);
 }
 
-/* Mapped files cannot be read any more. Where one is likely to be shortened it is populated first, with a message that
- * names it (clade_checkpoint_populate); this is for the rest. */
-static void leave_lost_file(int signal_number)
+/* TEXT as it may be shown, in pieces, each by one write: a path may hold what a terminal obeys. */
+static void say(const char *text)
 {
+    while (*text) {
+        size_t plain = 0;
+        while ((unsigned char)text[plain] >= ' ' && text[plain] != 0x7f)
+            plain++;
+        ssize_t ignored = write(STDERR_FILENO, plain ? text : "?", plain ? plain : 1);
+        (void)ignored;
+        text += plain ? plain : 1;
+    }
+}
+
+/* A mapped file cannot be read any more. Large pieces are populated first, with a message that names the tensor
+ * (clade_checkpoint_populate); this is for the rest. */
+static void leave_lost_file(int signal_number, siginfo_t *signal, void *context)
+{
+    const char *path;
+    size_t bytes;
     (void)signal_number;
-    leave(CLADE_EIO, "clade: a file that is being read was shortened, or its disk fails\n");
+    (void)context;
+    if (!clade_map_find(signal->si_addr, &path, &bytes))
+        leave(CLADE_EIO, "clade: mapped memory cannot be had: the disk fails, or /dev/shm is full\n");
+    say("clade: ");
+    say(path);
+    if (clade_file_is_shorter(path, bytes))
+        leave(CLADE_EINPUT, ": was shortened while it was being read\n");
+    leave(CLADE_EIO, ": cannot be read any more: the disk fails\n");
 }
 
 static void catch_signal(int signal_number, void (*handler)(int signal_number))
@@ -60,12 +84,18 @@ static void catch_signal(int signal_number, void (*handler)(int signal_number))
     sigaction(signal_number, &action, NULL);
 }
 
+void clade_stop_for_lost_files(void)
+{
+    struct sigaction action = {.sa_sigaction = leave_lost_file, .sa_flags = SA_SIGINFO};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+}
+
 void clade_stop_catch(void)
 {
     catch_signal(SIGINT, request_stop);
     catch_signal(SIGTERM, request_stop);
     catch_signal(SIGUSR1, request_stop);
-    catch_signal(SIGBUS, leave_lost_file);
 }
 
 bool clade_stop_requested(void)
@@ -92,8 +122,7 @@ clade_status clade_stop_parse(const char *command, const char *option, const cha
     else if (digits && sscanf(text, "%9u%n", &rest, &used) == 1 && text[used] == '\0')
         *seconds = rest;
     if (*seconds == 0)
-        return clade_fail(CLADE_EUSAGE,
-                          "clade %s: %s: found \"%s\", expected seconds or HH:MM:SS, more than none of them", command,
+        return clade_fail(CLADE_EUSAGE, "clade %s: %s: found \"%s\", expected seconds or HH:MM:SS, above 0", command,
                           option, text);
     return CLADE_OK;
 }
@@ -102,8 +131,8 @@ void clade_stop_after(uint64_t seconds)
 {
     stops_soon = 1;
     catch_signal(SIGALRM, time_is_up);
+    if (seconds > 0)
+        alarm_in((time_t)seconds, 0);
     if (stop_requested) /* it came before */
         alarm_in(0, GRACE_MICROSECONDS);
-    else if (seconds > 0)
-        alarm_in((time_t)seconds, 0);
 }

@@ -1,6 +1,6 @@
 /* Stopping on a signal: INT and TERM are a user's or a scheduler's stop; USR1 is what Slurm sends before the time
  * limit; and there is a time limit of our own. A mapped file that can no longer be read (BUS) ends the program with a
- * message and CLADE_EIO. */
+ * message that names it: CLADE_EINPUT when it was shortened, CLADE_EIO when the disk fails. */
 #ifndef CLADE_STOP_H
 #define CLADE_STOP_H
 
@@ -9,6 +9,9 @@
 
 #include "clade/status.h"
 
+/* From now on a mapped file that cannot be read ends the process as above. For every command, from its beginning, and
+ * for every process that it starts. */
+void clade_stop_for_lost_files(void);
 /* From now on the first three only set a flag; a second INT (the Ctrl-C of who will not wait) ends the process at once
  * with CLADE_EINTERRUPTED. */
 void clade_stop_catch(void);

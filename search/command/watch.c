@@ -1,5 +1,6 @@
 #include "search/command/watch.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,14 +53,11 @@ void clade_watch_show(void *context, const clade_experiment *experiment, const c
 
 clade_status clade_watch_end(clade_watch *watch, const clade_experiment *experiment, clade_status status)
 {
-    clade_text message = {0};
+    char message[CLADE_MESSAGE_BYTES];
     clade_progress_end(&watch->view);
     if (!watch->metrics || !watch->seen)
         return status;
-    clade_text_append(&message, "%s", clade_error_message());
+    snprintf(message, sizeof message, "%s", clade_error_message());
     write_metrics(watch, experiment, false);
-    if (status != CLADE_OK)
-        status = clade_fail(status, "%s", clade_text_get(&message));
-    clade_text_free(&message);
-    return status;
+    return status == CLADE_OK ? status : clade_fail(status, "%s", message);
 }

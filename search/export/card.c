@@ -178,11 +178,12 @@ static void append_search(clade_text *text, const clade_front *front, const clad
                       (unsigned long long)front->committed);
     for (size_t i = 0; i < experiment->n_objectives; i++)
         clade_text_append(text, "%s %s", i > 0 ? "," : "", experiment->objectives[i]->name);
+    clade_text_append(text, ". It is child %llu (", (unsigned long long)member->child);
+    clade_card_cell(text, member->operator_name, sizeof member->operator_name);
     clade_text_append(text,
-                      ". It is child %llu (%s), one of %zu on the Pareto front, chosen by the rule \"%s\".\n\n"
+                      "), one of %zu on the Pareto front, chosen by the rule \"%s\".\n\n"
                       "- recipe hash `%s`\n- run hash `%s`\n",
-                      (unsigned long long)member->child, member->operator_name, front->n_members, experiment->best,
-                      member->recipe_hash, front->run_hash);
+                      front->n_members, experiment->best, member->recipe_hash, front->run_hash);
     if (!front->entropy_hurts)
         return;
     clade_text_append(text, "- in this search, ");

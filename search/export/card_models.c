@@ -62,7 +62,8 @@ static clade_status read_config(clade_card_model *model, char name[MOST_NAME])
     name[0] = '\0';
     if (!path)
         return clade_fail_memory(strlen(model->path), "a path");
-    if (clade_path_exists(path) && clade_json_read(path, CLADE_EINPUT, &config) == CLADE_OK) {
+    clade_status status = clade_path_exists(path) ? clade_json_read(path, CLADE_EINPUT, &config) : CLADE_OK;
+    if (config) {
         const clade_json_at root = clade_json_root(config), at = clade_json_member(&root, "_name_or_path"),
                             type = clade_json_member(&root, "model_type");
         clade_problems problems = {0};
@@ -75,7 +76,7 @@ static clade_status read_config(clade_card_model *model, char name[MOST_NAME])
     }
     clade_json_free(config);
     clade_free(path);
-    return CLADE_OK;
+    return status == CLADE_EIO ? status : CLADE_OK; /* a card needs no config.json, and no good one */
 }
 
 static bool is_taken(const clade_card_models *models, const char *name)
@@ -141,7 +142,8 @@ static clade_status read_models(clade_card_models *models, char configured[][MOS
         configured[m][0] = '\0';
         if (!clade_path_is_folder(model->path))
             continue;
-        model->is_adapter = model->is_adapter || clade_adapter_is(model->path);
+        if (!model->is_adapter)
+            CLADE_TRY(clade_adapter_is(model->path, &model->is_adapter));
         CLADE_TRY(clade_front_matter_read(model->path, &model->matter));
         CLADE_TRY(read_config(model, configured[m]));
     }

@@ -113,6 +113,16 @@ static bool inside(const plot *p, point at)
     return at.x >= p->low.x && at.x <= p->high.x && at.y >= p->low.y && at.y <= p->high.y;
 }
 
+/* WORDS as text of XML: a browser that shows the file would run a script in it. */
+static void append_words(clade_text *text, const char *words)
+{
+    for (const char *c = words; *c; c++)
+        if (strchr("<>&\"'", *c))
+            clade_text_append(text, "&#%d;", *c);
+        else
+            clade_text_append(text, "%c", (unsigned char)*c < 0x20 ? '?' : *c);
+}
+
 static void draw_mark(const plot *p, point at, const char *operator_name)
 {
     static const char first[] = "first: ";
@@ -124,8 +134,10 @@ static void draw_mark(const plot *p, point at, const char *operator_name)
     const double x = pixel_x(p, at.x), y = pixel_y(p, at.y);
     clade_text_append(p->text,
                       "<path d=\"M%.1f %.1fl5 5l-5 5l-5 -5z\" fill=\"#d55e00\"/>"
-                      "<text x=\"%.1f\" y=\"%.1f\" font-size=\"10\" fill=\"#8a3d00\">%s</text>\n",
-                      x, y - 5, x + 7, y + 3, operator_name + sizeof first - 1);
+                      "<text x=\"%.1f\" y=\"%.1f\" font-size=\"10\" fill=\"#8a3d00\">",
+                      x, y - 5, x + 7, y + 3);
+    append_words(p->text, operator_name + sizeof first - 1);
+    clade_text_append(p->text, "</text>\n");
 }
 
 static clade_status draw_children(const plot *p, clade_ledger *ledger)

@@ -33,10 +33,10 @@ static clade_status add(clade_ledger *ledger, uint64_t child, size_t *capacity, 
     }
     clade_ancestor *ancestor = &lineage->items[lineage->count];
     *ancestor = (clade_ancestor){0};
+    lineage->count++; /* what was read of it is freed with the rest, also after a failure */
     CLADE_TRY(clade_ledger_get_child(ledger, child, &ancestor->row, &found));
     if (!found)
         return clade_fail(CLADE_EUSAGE, "the run has no child %llu", (unsigned long long)child);
-    lineage->count++;
     CLADE_TRY(clade_ledger_get_commit(ledger, child, &ancestor->commit, &found));
     if (!found)
         ancestor->commit.failed = true;
@@ -117,13 +117,21 @@ static void append_objectives(clade_text *text, const clade_ancestor *ancestor, 
                           ancestor->commit.incomplete ? "~" : "", ancestor->commit.objectives[i]);
 }
 
+/* NAME inside a quoted label of Graphviz, which would take a quote for its end and has attributes that read files. */
+static void append_label(clade_text *text, const char *name)
+{
+    for (const char *c = name; *c; c++)
+        clade_text_append(text, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+}
+
 clade_status clade_lineage_write_dot(const clade_lineage *lineage, const clade_experiment *experiment, clade_text *text)
 {
     clade_text_append(text, "digraph lineage {\n  node [shape=box, fontname=\"sans-serif\"];\n");
     for (size_t i = 0; i < lineage->count; i++) {
         const clade_ancestor *ancestor = &lineage->items[i];
-        clade_text_append(text, "  c%llu [label=\"child %llu\\n%s\\n%s", (unsigned long long)ancestor->row.child,
-                          (unsigned long long)ancestor->row.child, ancestor->row.method, ancestor->row.operator_name);
+        clade_text_append(text, "  c%llu [label=\"child %llu\\n%s\\n", (unsigned long long)ancestor->row.child,
+                          (unsigned long long)ancestor->row.child, ancestor->row.method);
+        append_label(text, ancestor->row.operator_name);
         append_objectives(text, ancestor, experiment, "\\n");
         clade_text_append(text, "\"%s];\n", i + 1 == lineage->count ? ", penwidth=2" : "");
         for (size_t p = 0; p < ancestor->row.n_parents; p++)

@@ -2,8 +2,12 @@
 #include "clade/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json_scan.h"
 #include "base/json_tree.h"
@@ -59,22 +63,49 @@ clade_status clade_json_parse(const char *text, size_t length, const char *name,
     return parse_owned(copy, length, name, status_if_bad, document);
 }
 
+/* A pipe would hang, /dev/zero would never end, and a folder is a wrong name. */
+static clade_status open_regular(const char *path, FILE **file)
+{
+    struct stat info;
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return clade_fail_errno(path, "open");
+    const bool known = fstat(descriptor, &info) == 0;
+    clade_status status = CLADE_OK;
+    if (known && S_ISREG(info.st_mode)) {
+        status = check_size((size_t)info.st_size, path);
+        if (status == CLADE_OK)
+            *file = fdopen(descriptor, "rb");
+    }
+    if (*file)
+        return CLADE_OK;
+    if (known && S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        status = clade_fail_errno(path, "open");
+    } else if (known && !S_ISREG(info.st_mode)) {
+        status = clade_fail(CLADE_EINPUT, "%s: is a pipe or a device, expected a regular file", path);
+    } else if (status == CLADE_OK) {
+        status = clade_fail_errno(path, "read");
+    }
+    close(descriptor);
+    return status;
+}
+
 clade_status clade_json_read(const char *path, clade_status status_if_bad, clade_json **document)
 {
     *document = NULL;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return clade_fail_errno(path, "open");
+    FILE *file = NULL;
+    CLADE_TRY(open_regular(path, &file));
     clade_text text = {0};
     char part[16384];
     size_t count;
     do {
         count = fread(part, 1, sizeof part, file);
         clade_text_append_bytes(&text, part, count);
-    } while (count == sizeof part && text.length <= CLADE_JSON_MAX_BYTES);
+    } while (count == sizeof part && !text.failed && text.length <= CLADE_JSON_MAX_BYTES);
     clade_status status = clade_text_status(&text);
-    if (ferror(file)) /* a folder opens, and cannot be read: a wrong name, not a broken disk */
-        status = clade_fail_errno(path, errno == EISDIR ? "open" : "read");
+    if (ferror(file))
+        status = clade_fail_errno(path, "read");
     fclose(file);
     if (status == CLADE_OK)
         status = check_size(text.length, path);

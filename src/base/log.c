@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "clade/text.h"
+
 enum { TEXT_BYTES = 8192, LINE_BYTES = TEXT_BYTES + 256 };
 
 static clade_log_level threshold = CLADE_LOG_INFO;
@@ -65,7 +67,7 @@ static void print_stamp(int64_t child, char *stamp, size_t size)
 
 static void print_stamped(FILE *file, clade_log_level level, int64_t child, const char *text)
 {
-    char stamp[160], line[LINE_BYTES];
+    char stamp[160], line[LINE_BYTES], harmless[LINE_BYTES];
     size_t length = 0;
     for (const char *c = text; *c != '\0' && length + 4 < sizeof line; c++) {
         const char *as = *c == '\n' ? " | " : NULL;
@@ -75,8 +77,16 @@ static void print_stamped(FILE *file, clade_log_level level, int64_t child, cons
     }
     line[length] = '\0';
     print_stamp(child, stamp, sizeof stamp);
-    fprintf(file, "%s%s %s\n", stamp, names[level], line);
+    clade_harmless(line, harmless, sizeof harmless);
+    fprintf(file, "%s%s %s\n", stamp, names[level], harmless);
     fflush(file);
+}
+
+static void print_plain(clade_log_level level, const char *text)
+{
+    char harmless[LINE_BYTES];
+    clade_harmless(text, harmless, sizeof harmless);
+    fprintf(stderr, "%s%s\n", prefixes[level], harmless);
 }
 
 void clade_log(clade_log_level level, const char *format, ...)
@@ -93,7 +103,7 @@ void clade_log(clade_log_level level, const char *format, ...)
     if (own_rank > 0)
         print_stamped(stderr, level, own_child, text);
     else
-        fprintf(stderr, "%s%s\n", prefixes[level], text);
+        print_plain(level, text);
     if (copy_to)
         print_stamped(copy_to, level, own_child, text);
 }

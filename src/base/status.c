@@ -7,20 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_BYTES = 8192 };
-
-static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local char message[CLADE_MESSAGE_BYTES];
 
 /* Format into the message. Through a second buffer, because arguments may point into the message itself. */
 CLADE_PRINTF(1, 0)
 static void set_message(const char *format, va_list arguments)
 {
-    char next[MESSAGE_BYTES];
+    char next[CLADE_MESSAGE_BYTES];
     int length = vsnprintf(next, sizeof next, format, arguments);
     if (length < 0)
         snprintf(next, sizeof next, "%s", format);
-    if (length >= MESSAGE_BYTES)
-        memcpy(next + MESSAGE_BYTES - 4, "...", 4);
+    if (length >= CLADE_MESSAGE_BYTES)
+        memcpy(next + CLADE_MESSAGE_BYTES - 4, "...", 4);
     memcpy(message, next, sizeof next);
 }
 
@@ -35,7 +33,7 @@ clade_status clade_fail(clade_status status, const char *format, ...)
 
 clade_status clade_fail_prefix(clade_status status, const char *format, ...)
 {
-    char old[MESSAGE_BYTES];
+    char old[CLADE_MESSAGE_BYTES];
     memcpy(old, message, sizeof old);
     va_list arguments;
     va_start(arguments, format);

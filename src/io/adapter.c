@@ -112,12 +112,17 @@ clade_status clade_adapter_open(const char *path, clade_adapter **adapter)
     return status;
 }
 
-bool clade_adapter_is(const char *path)
+clade_status clade_adapter_is(const char *path, bool *is_adapter)
 {
-    char *config = clade_path_is_folder(path) ? clade_path_join(path, config_name) : NULL;
-    bool there = config && clade_path_exists(config);
+    *is_adapter = false;
+    if (!clade_path_is_folder(path))
+        return CLADE_OK;
+    char *config = clade_path_join(path, config_name);
+    if (!config)
+        return clade_fail_memory(strlen(path), "a path");
+    *is_adapter = clade_path_exists(config);
     clade_free(config);
-    return there;
+    return CLADE_OK;
 }
 
 void clade_adapter_close(clade_adapter *adapter)

@@ -299,8 +299,10 @@ clade_status clade_checkpoint_populate(const clade_checkpoint *checkpoint, const
     if (!locate(checkpoint, tensor, &found, &offset) ||
         clade_map_populate(&found->file->map, offset + (size_t)first_byte, (size_t)bytes))
         return CLADE_OK;
-    return clade_fail(CLADE_EIO, "%s: tensor %s: cannot be read any more: the file was shortened or the disk fails",
-                      found->path, clade_io_quote(tensor->name, strlen(tensor->name), quoted));
+    const bool shorter = clade_file_is_shorter(found->path, found->file->map.size);
+    return clade_fail(shorter ? CLADE_EINPUT : CLADE_EIO, "%s: tensor %s: cannot be read any more: %s", found->path,
+                      clade_io_quote(tensor->name, strlen(tensor->name), quoted),
+                      shorter ? "the file was shortened since it was opened" : "the disk fails");
 }
 
 void clade_checkpoint_release(const clade_checkpoint *checkpoint, const clade_tensor *tensor, uint64_t first_byte,

@@ -7,6 +7,7 @@
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "io/config_text.h"
+#include "io/inside.h"
 #include "io/staged.h"
 
 /* What config.json calls the dtype of the whole: the one with most elements among those models compute with, or NULL.
@@ -125,6 +126,8 @@ static clade_status copy_one(const char *from, const char *folder, const char *n
     if (!source || !target)
         status = clade_fail_memory(strlen(from), "a path");
     else if (clade_path_exists(source))
+        status = clade_io_check_inside(from, name);
+    if (status == CLADE_OK && clade_path_exists(source))
         status = clade_copy_file(source, target);
     clade_free(source);
     clade_free(target);
@@ -166,7 +169,9 @@ static clade_status copy_configs(const char *from, const char *folder, const cha
     char *config = clade_path_join(from, "config.json");
     if (!config)
         return clade_fail_memory(strlen(from), "a path");
-    clade_status status = clade_path_exists(config) ? write_config(folder, config, dtype, layout) : CLADE_OK;
+    clade_status status = clade_io_check_inside(from, "config.json");
+    if (status == CLADE_OK && clade_path_exists(config))
+        status = write_config(folder, config, dtype, layout);
     clade_free(config);
     return status == CLADE_OK ? copy_one(from, folder, "generation_config.json") : status;
 }

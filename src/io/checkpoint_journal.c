@@ -32,7 +32,10 @@ static clade_status lock(int fd, const char *path, bool *empty)
                   strerror(errno));
     }
     /* A writer that finished just now took the folder away with the file, whose lock is worth nothing then. */
-    if (fstat(fd, &locked) != 0 || stat(path, &there) != 0 || locked.st_ino != there.st_ino)
+    const bool known = fstat(fd, &locked) == 0, found = known && stat(path, &there) == 0;
+    if (!known || (!found && errno != ENOENT))
+        return clade_fail_errno(path, "look at");
+    if (!found || locked.st_ino != there.st_ino)
         return clade_fail(CLADE_EUSAGE, "%s: another merge was just finishing this checkpoint", path);
     *empty = locked.st_size == 0;
     return CLADE_OK;

@@ -1,7 +1,6 @@
 /* What an interrupted writer left in OUT.partial: taken over where it can be trusted, removed where not. */
 #include "io/checkpoint_partial.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,16 +13,11 @@
 #include "io/output.h"
 #include "io/staged.h"
 
-static bool is_empty_folder(const char *path)
+/* Not empty; no message is made of it. */
+static clade_status refuse_entry(void *context, const char *name)
 {
-    bool empty = true;
-    DIR *folder = opendir(path);
-    if (!folder)
-        return false;
-    for (const struct dirent *entry = readdir(folder); entry && empty; entry = readdir(folder))
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-    closedir(folder);
-    return empty;
+    (void)context, (void)name;
+    return CLADE_EUSAGE;
 }
 
 clade_status clade_io_partial_take(const char *folder)
@@ -37,12 +31,21 @@ clade_status clade_io_partial_take(const char *folder)
     char *journal = clade_path_join(folder, CLADE_IO_JOURNAL_NAME);
     if (!journal)
         return clade_fail_memory(strlen(folder), "a path");
-    bool ours =
-        lstat(folder, &info) == 0 && S_ISDIR(info.st_mode) && (clade_path_exists(journal) || is_empty_folder(folder));
+    bool has_no_journal = true;
+    clade_status status = CLADE_OK;
+    if (lstat(folder, &info) != 0)
+        status = clade_fail_errno(folder, "look at");
+    else if (!S_ISDIR(info.st_mode))
+        status = CLADE_EUSAGE;
+    if (status == CLADE_OK)
+        status = clade_path_is_free(journal, &has_no_journal);
+    if (status == CLADE_OK && has_no_journal)
+        status = clade_folder_visit(folder, refuse_entry, NULL);
     clade_free(journal);
-    return ours ? CLADE_OK
-                : clade_fail(CLADE_EUSAGE,
-                             "%s: is there already, and no merge left it: choose another name or remove it", folder);
+    return status != CLADE_EUSAGE
+               ? status
+               : clade_fail(CLADE_EUSAGE,
+                            "%s: is there already, and no merge left it: choose another name or remove it", folder);
 }
 
 /* Remove FOLDER/NAME, a file or a folder. */
@@ -59,22 +62,12 @@ static clade_status remove_entry(const char *folder, const char *name)
 }
 
 /* Remove everything in the folder but the journal and the shards that are done. */
-static clade_status remove_rest(const clade_checkpoint_writer *writer)
+static clade_status remove_if_left(void *context, const char *name)
 {
-    clade_status status = CLADE_OK;
-    DIR *folder = opendir(writer->folder);
-    if (!folder)
-        return clade_fail_errno(writer->folder, "read the folder");
-    for (const struct dirent *entry = readdir(folder); entry && status == CLADE_OK; entry = readdir(folder)) {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, CLADE_IO_JOURNAL_NAME) == 0)
-            continue;
-        size_t shard = clade_io_shard_of(&writer->shards, name);
-        if (shard == writer->shards.n_shards || !writer->states[shard].done)
-            status = remove_entry(writer->folder, name);
-    }
-    closedir(folder);
-    return status;
+    const clade_checkpoint_writer *writer = context;
+    const size_t shard = clade_io_shard_of(&writer->shards, name);
+    const bool is_done = shard < writer->shards.n_shards && writer->states[shard].done;
+    return is_done || strcmp(name, CLADE_IO_JOURNAL_NAME) == 0 ? CLADE_OK : remove_entry(writer->folder, name);
 }
 
 char *clade_io_partial_path(const clade_checkpoint_writer *writer, size_t shard, bool part)
@@ -133,14 +126,15 @@ static clade_status check_shard(clade_checkpoint_writer *writer, size_t shard)
 
 clade_status clade_io_partial_find(clade_checkpoint_writer *writer, const char *hex, bool can_resume)
 {
-    bool same = false;
+    bool same = false, is_free;
     size_t done = 0, n_shards = writer->shards.n_shards;
     clade_status status = clade_io_journal_open(writer->folder, &writer->journal, &writer->fresh);
     if (status != CLADE_OK) {
         rmdir(writer->folder); /* works only while it is empty: then it is ours, or nobody's */
         return status;
     }
-    if (clade_path_exists(writer->out)) /* whoever had the lock until now has finished */
+    CLADE_TRY(clade_path_is_free(writer->out, &is_free));
+    if (!is_free) /* whoever had the lock until now has finished */
         return clade_fail(CLADE_EUSAGE, "%s: is there already, expected nothing", writer->out);
     CLADE_TRY(clade_io_journal_read(writer->journal, hex, &same, take_line, writer));
     bool resumes = same && can_resume;
@@ -157,5 +151,5 @@ clade_status clade_io_partial_find(clade_checkpoint_writer *writer, const char *
         writer->fresh = true;
         CLADE_TRY(clade_io_journal_start(writer->journal, hex));
     }
-    return remove_rest(writer);
+    return clade_folder_visit(writer->folder, remove_if_left, writer);
 }

@@ -5,6 +5,7 @@
  * folder is synced, and only then it gets its line in the journal. At the end the index is written, the shards get the
  * names that loaders read, the folder is synced and renamed, and only then the journal is removed: before the rename the
  * job can be gone on with, after it the checkpoint is whole. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "clade/alloc.h"
 #include "clade/files.h"
+#include "clade/log.h"
 #include "io/checkpoint_files.h"
 #include "io/checkpoint_partial.h"
 #include "io/output.h"
@@ -54,7 +56,9 @@ static clade_status prepare(clade_checkpoint_writer *writer, const clade_tensor 
                             const clade_checkpoint_layout *layout, const char *identity)
 {
     char hex[CLADE_SHA256_HEX];
-    if (clade_path_exists(writer->out))
+    bool is_free;
+    CLADE_TRY(clade_path_is_free(writer->out, &is_free));
+    if (!is_free)
         return clade_fail(CLADE_EUSAGE, "%s: is there already, expected nothing: choose another name or remove it",
                           writer->out);
     CLADE_TRY(clade_io_shards_plan(writer->out, tensors, count, layout->shard_bytes, &writer->shards));
@@ -245,7 +249,9 @@ clade_status clade_io_checkpoint_complete(clade_checkpoint_writer *writer)
     if (status == CLADE_OK)
         status = clade_io_put_in_place(writer->folder, writer->out);
     if (status == CLADE_OK) {
-        unlink(after);
+        if (unlink(after) != 0)
+            clade_log(CLADE_LOG_WARNING, "%s: cannot be removed (%s), and is not needed any more", after,
+                      strerror(errno));
         status = clade_sync_parent(writer->out);
     }
     clade_free(before);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "io/map_table.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14; older C libraries do not name it, older kernels answer EINVAL */
@@ -67,6 +68,7 @@ clade_status clade_map_open(const char *path, clade_map *map)
             map->size = 0;
         } else {
             map->data = data;
+            clade_io_map_add(map, path);
         }
     }
     close(fd);
@@ -75,9 +77,17 @@ clade_status clade_map_open(const char *path, clade_map *map)
 
 void clade_map_close(clade_map *map)
 {
-    if (map->data)
+    if (map->data) {
+        clade_io_map_remove(map);
         munmap((void *)(uintptr_t)map->data, map->size);
+    }
     *map = (clade_map){0};
+}
+
+bool clade_file_is_shorter(const char *path, size_t bytes)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && (uintmax_t)info.st_size < bytes;
 }
 
 /* madvise for BYTES of MAP from OFFSET on; 0, or what is in errno. */
@@ -162,16 +172,30 @@ clade_status clade_read_file(const char *path, size_t limit, char **data, size_t
     return status;
 }
 
+/* After a look at a path that failed: whether it says that there is nothing. */
+static bool says_nothing_there(void)
+{
+    return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+}
+
 bool clade_path_exists(const char *path)
 {
     struct stat info;
-    return lstat(path, &info) == 0;
+    return lstat(path, &info) == 0 || !says_nothing_there();
 }
 
 bool clade_path_is_folder(const char *path)
 {
     struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    return stat(path, &info) == 0 ? S_ISDIR(info.st_mode) : !says_nothing_there();
+}
+
+clade_status clade_path_is_free(const char *path, bool *is_free)
+{
+    struct stat info;
+    const bool there = lstat(path, &info) == 0;
+    *is_free = !there && says_nothing_there();
+    return there || *is_free ? CLADE_OK : clade_fail_errno(path, "look at");
 }
 
 /* The first LENGTH bytes of FOLDER, a '/' if there is none, and NAME. */

@@ -1,4 +1,5 @@
 /* Folders: made with their parents, replaced in one step, removed with all that is in them. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -11,6 +12,13 @@
 #include "clade/files.h"
 #include "io/output.h"
 
+/* A folder, or a link to one, for certain. */
+static bool is_there(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 /* mkdir, content with a folder that is there already. */
 static clade_status make_one(const char *path)
 {
@@ -18,7 +26,7 @@ static clade_status make_one(const char *path)
         return CLADE_OK;
     if (errno != EEXIST)
         return clade_fail_errno(path, "make the folder");
-    if (!clade_path_is_folder(path))
+    if (!is_there(path))
         return clade_fail(CLADE_EIO, "%s: is a file, expected a folder or nothing", path);
     return CLADE_OK;
 }
@@ -27,7 +35,7 @@ clade_status clade_make_folders(const char *path)
 {
     if (path[0] == '\0')
         return clade_fail(CLADE_EIO, "cannot make a folder with an empty name");
-    if (clade_path_is_folder(path))
+    if (is_there(path))
         return CLADE_OK;
     char *partial = clade_strdup(path);
     if (!partial)
@@ -36,7 +44,7 @@ clade_status clade_make_folders(const char *path)
     for (char *p = partial + 1; status == CLADE_OK && *p; p++)
         if (*p == '/' && p[-1] != '/') {
             *p = '\0';
-            if (!clade_path_is_folder(partial)) { /* the ones above may be readable only */
+            if (!is_there(partial)) { /* the ones above may be readable only */
                 status = make_one(partial);
                 if (status == CLADE_OK)
                     status = clade_sync_parent(partial);
@@ -46,6 +54,26 @@ clade_status clade_make_folders(const char *path)
     if (status == CLADE_OK)
         status = make_one(path);
     clade_free(partial);
+    return status;
+}
+
+clade_status clade_folder_visit(const char *path, clade_visit_name visit, void *context)
+{
+    DIR *folder = opendir(path);
+    if (!folder)
+        return clade_fail_errno(path, "open");
+    clade_status status = CLADE_OK;
+    while (status == CLADE_OK) {
+        errno = 0; /* the end of the folder leaves it so */
+        const struct dirent *entry = readdir(folder);
+        if (!entry) {
+            status = errno == 0 ? CLADE_OK : clade_fail_errno(path, "read the folder");
+            break;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            status = visit(context, entry->d_name);
+    }
+    (void)closedir(folder);
     return status;
 }
 
@@ -96,15 +124,16 @@ static bool is_real_folder(const char *path)
 clade_status clade_replace_folder(const char *staged, const char *target)
 {
     const char *action = "put the finished folder at";
-    clade_status status = CLADE_OK;
-    bool replaces = clade_path_exists(target);
+    clade_status status;
+    bool is_free;
+    CLADE_TRY(clade_path_is_free(target, &is_free));
     if (!is_real_folder(staged))
         return clade_fail(CLADE_EIO, "%s: expected a finished folder there", staged);
-    if (replaces && !is_real_folder(target))
+    if (!is_free && !is_real_folder(target))
         return clade_fail(CLADE_EIO, "%s: is a file or a link, expected a folder or nothing", target);
     if (clade_io_must_fail())
         return clade_fail_errno(target, action);
-    if (!replaces)
+    if (is_free)
         status = rename(staged, target) == 0 ? CLADE_OK : clade_fail_errno(target, action);
     else if (renameat2(AT_FDCWD, staged, AT_FDCWD, target, RENAME_EXCHANGE) == 0)
         return finish_exchange(staged, target);

@@ -51,7 +51,9 @@ static clade_status write_staged(const char *out, clade_io_fill fill, void *cont
 {
     char *staged;
     int made;
-    if (clade_path_exists(out))
+    bool is_free;
+    CLADE_TRY(clade_path_is_free(out, &is_free));
+    if (!is_free)
         return clade_fail(CLADE_EUSAGE, "%s: is there already, expected nothing: choose another name or remove it",
                           out);
     CLADE_TRY(clade_io_make_parent(out));

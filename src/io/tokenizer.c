@@ -10,6 +10,8 @@
 #include "clade/json.h"
 #include "io/bytes.h"
 
+enum { IDS_A_TOKEN = 16, LEAST_IDS = 1 << 16 };
+
 /* A file on its way into a tokenizer. */
 typedef struct source {
     clade_tokenizer *tokenizer;
@@ -253,13 +255,16 @@ static clade_status fail_without(const char *folder)
     return clade_fail(CLADE_EINPUT, "%s: has no tokenizer, expected tokenizer.json, vocab.json or vocab.txt", folder);
 }
 
-/* The index by id. */
+/* The index by id. Some ids may be left out, but not so many that a small file asks for an array of any size. */
 static clade_status order(clade_tokenizer *tokenizer, const char *folder)
 {
     const clade_token_table *table = &tokenizer->table;
     for (size_t i = 0; i < table->count; i++)
         if (table->tokens[i].id >= tokenizer->n_ids)
             tokenizer->n_ids = (size_t)table->tokens[i].id + 1;
+    if (tokenizer->n_ids > LEAST_IDS + IDS_A_TOKEN * table->count)
+        return clade_fail(CLADE_EINPUT, "%s: the tokens have ids up to %zu, but there are only %zu tokens", folder,
+                          tokenizer->n_ids - 1, table->count);
     tokenizer->by_id = clade_calloc(tokenizer->n_ids, sizeof *tokenizer->by_id);
     if (!tokenizer->by_id)
         return clade_fail_memory(tokenizer->n_ids * sizeof *tokenizer->by_id, "a vocabulary");

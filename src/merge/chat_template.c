@@ -9,6 +9,7 @@
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "io/bytes.h"
+#include "io/inside.h"
 #include "merge/recipe_parts.h"
 
 static const struct {
@@ -110,9 +111,13 @@ static clade_status read_template(const char *folder, char **out)
     clade_status status = CLADE_OK;
     if (!file || !config)
         status = clade_fail_memory(strlen(folder), "a path");
-    else if (clade_path_exists(file))
+    else
+        status = clade_io_check_inside(folder, "chat_template.jinja");
+    if (status == CLADE_OK)
+        status = clade_io_check_inside(folder, "tokenizer_config.json");
+    if (status == CLADE_OK && clade_path_exists(file))
         status = from_file(file, out);
-    else if (clade_path_exists(config))
+    else if (status == CLADE_OK && clade_path_exists(config))
         status = from_config(config, out);
     clade_free(file);
     clade_free(config);

@@ -137,7 +137,10 @@ static clade_status new_family(size_t n_parents, clade_family **family)
 /* The model and the adapter of a parent. A path that is an adapter's folder is an adapter on the base. */
 static clade_status open_parent(clade_family *family, const char *name, const char *path, const char *adapter, size_t p)
 {
-    if (path && !adapter && clade_adapter_is(path)) {
+    bool is_adapter = false;
+    if (path && !adapter)
+        CLADE_TRY(clade_adapter_is(path, &is_adapter));
+    if (is_adapter) {
         adapter = path;
         path = NULL;
     }

@@ -100,11 +100,13 @@ clade_status clade_front_matter_read(const char *folder, clade_front_matter **ma
     *matter = NULL;
     if (!path)
         return clade_fail_memory(strlen(folder), "a path");
-    if (clade_path_exists(path) && clade_read_file(path, CLADE_YAML_MAX_BYTES, &text, &length) == CLADE_OK)
+    if (clade_path_exists(path))
+        status = clade_read_file(path, CLADE_YAML_MAX_BYTES, &text, &length);
+    if (text)
         status = clade_front_matter_parse(text, length, matter);
     clade_free(text);
     clade_free(path);
-    return status;
+    return status == CLADE_EIO ? status : CLADE_OK; /* as for a folder without a card */
 }
 
 void clade_front_matter_free(clade_front_matter *matter)

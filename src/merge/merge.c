@@ -349,7 +349,8 @@ static clade_status write_all(writing *self, const char *out)
         status = write_shard(self, s);
     if (status == CLADE_OK)
         status = clade_checkpoint_writer_finish(self->writer);
-    else if (status == CLADE_EINTERRUPTED || status == CLADE_EIO)
+    else if (status == CLADE_EINTERRUPTED || status == CLADE_EIO ||
+             status == CLADE_EINPUT) /* a file may be whole again */
         clade_checkpoint_writer_close(self->writer);
     else if (self->writer && clade_checkpoint_writer_discard(self->writer) != CLADE_OK)
         status = clade_fail_prefix(status, "%s: not written, and what there is of it not removed", out);

@@ -52,7 +52,7 @@ static clade_status add_document(reader *self, const char *name, clade_recipe *r
     document->name = name ? clade_strdup(name) : NULL;
     document->out = path ? clade_strdup(path) : NULL;
     bool whole = (document->name || !name) && (document->out || !path);
-    return whole ? CLADE_OK : clade_fail_memory(strlen(name), "a list of recipes");
+    return whole ? CLADE_OK : clade_fail_memory(sizeof *document, "a list of recipes");
 }
 
 static clade_status read_document(reader *self, const clade_yaml_node *root, bool last)

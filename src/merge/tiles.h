@@ -39,8 +39,8 @@ typedef struct clade_tile_room {
 clade_status clade_tensor_jobs_new(const clade_plan *plan, const size_t *targets, size_t count,
                                    clade_tensor_job **jobs) CLADE_CHECK_RESULT;
 void clade_tensor_jobs_free(clade_tensor_job *jobs, size_t count);
-/* Read elements FIRST .. FIRST + N - 1 of its sources from the disk now. CLADE_EIO where touching them would raise
- * SIGBUS: a file was shortened since it was opened. Small pieces are not worth it and left alone. */
+/* Read elements FIRST .. FIRST + N - 1 of its sources from the disk now. CLADE_EINPUT where touching them would raise
+ * SIGBUS because a file was shortened since it was opened, CLADE_EIO because the disk fails. Small pieces are not worth it and left alone. */
 clade_status clade_tensor_job_populate(const clade_tensor_job *job, uint64_t first, uint64_t n) CLADE_CHECK_RESULT;
 /* The pages of its sources that hold elements FIRST .. FIRST + N - 1 are not needed soon. */
 void clade_tensor_job_release(const clade_tensor_job *job, uint64_t first, uint64_t n);

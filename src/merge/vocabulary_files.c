@@ -7,6 +7,7 @@
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "io/config_text.h"
+#include "io/inside.h"
 #include "merge/vocabulary.h"
 
 /* The object of a token, with its number inside or without. */
@@ -135,9 +136,11 @@ static clade_status write_edited(const clade_vocabulary *v, const char *folder, 
     bool there = from && clade_path_exists(from);
     if (!from || !to)
         status = clade_fail_memory(strlen(source), "a path");
-    else if (there)
+    else
+        status = clade_io_check_inside(source, name);
+    if (status == CLADE_OK && there)
         status = clade_read_file(from, CLADE_JSON_MAX_BYTES, &text, &length);
-    else if (missing)
+    else if (status == CLADE_OK && missing)
         length = strlen(missing);
     const char *content = there ? text : missing;
     if (status == CLADE_OK && content)

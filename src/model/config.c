@@ -8,6 +8,7 @@
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "clade/text.h"
+#include "io/bytes.h"
 
 enum { MAX_SIZE = 1 << 20 }; /* of any dimension; the tensors in the file bound them all further */
 
@@ -208,6 +209,13 @@ static clade_status read_open_clip_file(const clade_checkpoint *checkpoint, stru
     return status;
 }
 
+/* A times B times C is at most what buffers are made for, which are a few times that. */
+static bool fits(uint64_t a, uint64_t b, uint64_t c)
+{
+    const uint64_t most = UINT64_C(1) << 40;
+    return clade_io_multiply(a, b, &a) && clade_io_multiply(a, c, &a) && a <= most;
+}
+
 /* What the ops take for granted. */
 static void check_shape(const char *file, clade_model_shape *shape, clade_problems *problems)
 {
@@ -219,6 +227,12 @@ static void check_shape(const char *file, clade_model_shape *shape, clade_proble
                       shape->image_size);
     const size_t side = shape->image_size / shape->patch; /* a rest of pixels is not seen, as in the convolution */
     shape->tokens = 1 + side * side;
+    if (!fits(shape->channels, shape->image_size, shape->image_size) || !fits(shape->tokens, shape->width, 1) ||
+        !fits(shape->mlp, shape->width, 1))
+        clade_problem(problems,
+                      "%s: found images of %zu pixels, patches of %zu, width %zu and an MLP of %zu, more than "
+                      "any model has",
+                      file, shape->image_size, shape->patch, shape->width, shape->mlp);
 }
 
 /* Which layout CHECKPOINT's names follow. */

@@ -4,6 +4,7 @@
 
 #include "clade/alloc.h"
 #include "clade/text.h"
+#include "io/bytes.h"
 #include "model/architecture.h"
 
 enum { MAX_LISTED = 20, NAME_BYTES = 256 };
@@ -67,7 +68,11 @@ static clade_status add_tensor(clade_model *model, const clade_weight_row *row, 
     *tensor = (clade_model_tensor){.role = row->role, .block = block, .count = 1};
     for (; tensor->rank < 4 && row->shape[tensor->rank] != CLADE_NONE; tensor->rank++) {
         tensor->shape[tensor->rank] = extent_of(&model->shape, row->shape[tensor->rank]);
-        tensor->count *= (size_t)tensor->shape[tensor->rank];
+        if (!clade_io_multiply(tensor->count, tensor->shape[tensor->rank], &tensor->count))
+            return clade_fail(CLADE_EINPUT,
+                              "tensor \"%s\": the product of the extents that the config asks for "
+                              "overflows 64 bits",
+                              name);
     }
     tensor->name = clade_strdup(name);
     if (tensor->name == NULL)
@@ -131,6 +136,15 @@ static void check_no_more_blocks(const clade_checkpoint *checkpoint, const clade
     }
 }
 
+/* Before there is an array of that size. */
+static clade_status check_blocks(const clade_checkpoint *checkpoint, const clade_model *model)
+{
+    if (model->shape.blocks <= clade_checkpoint_count(checkpoint))
+        return CLADE_OK;
+    return clade_fail(CLADE_EINPUT, "%s: found %zu blocks in the config, but only %zu tensors in the weights",
+                      clade_checkpoint_path(checkpoint), model->shape.blocks, clade_checkpoint_count(checkpoint));
+}
+
 static clade_status check_tensors(const clade_checkpoint *checkpoint, const clade_model *model,
                                   const clade_layout *layout)
 {
@@ -158,6 +172,8 @@ clade_status clade_model_open(const clade_checkpoint *checkpoint, clade_model **
         status =
             clade_fail(CLADE_EINPUT, "%s: found %zu tensors, expected those of %zu blocks",
                        clade_checkpoint_path(checkpoint), clade_checkpoint_count(checkpoint), opened->shape.blocks);
+    if (status == CLADE_OK)
+        status = check_blocks(checkpoint, opened);
     if (status == CLADE_OK)
         status = list_tensors(opened, layout);
     if (status == CLADE_OK)

@@ -12,6 +12,8 @@
 
 #include <jpeglib.h>
 
+#include <jerror.h> /* its numbers depend on the version in jpeglib.h */
+
 #include "clade/alloc.h"
 #include "clade/corruption.h"
 #include "score/plane.h"
@@ -108,8 +110,9 @@ static clade_status round_trip(codec *c)
         encode(c);
         decode(c);
     } else {
-        status = clade_fail(CLADE_EINTERNAL, "jpeg of %u x %u pixels at quality %d: %s", c->height, c->width,
-                            c->quality, c->message);
+        const bool no_memory = c->errors.msg_code == JERR_OUT_OF_MEMORY;
+        status = clade_fail(no_memory ? CLADE_EIO : CLADE_EINTERNAL, "jpeg of %u x %u pixels at quality %d: %s",
+                            c->height, c->width, c->quality, c->message);
     }
     jpeg_destroy_compress(&c->compress);
     jpeg_destroy_decompress(&c->decompress);

@@ -92,7 +92,8 @@ static clade_status read_files(clade_probes *probes)
         const char *const paths[] = {task->images, task->labels};
         for (size_t k = 0; k < 2; k++)
             if (paths[k] && (!clade_path_exists(paths[k]) || clade_path_is_folder(paths[k])))
-                clade_problem(&problems, "%s: no such file, expected the %s of task \"%s\" (named in %s)", paths[k],
+                clade_problem(&problems, "%s: %s, expected the %s of task \"%s\" (named in %s)", paths[k],
+                              clade_path_exists(paths[k]) ? "no file that can be read" : "no such file",
                               k == 0 ? "images" : "labels", task->name, probes->path);
         const clade_status status = read_head(task);
         if (status == CLADE_EIO) {

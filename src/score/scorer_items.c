@@ -169,7 +169,7 @@ static clade_status check_memory(clade_scorer *scorer)
         bytes += loaded * (image * (double)value + 1.0) + corrupted * (image + 1.0) + forwarded * embed;
     }
     if (bytes > limit)
-        return clade_fail(CLADE_EIO, "%s: the items to keep need %.0f bytes of memory, expected at most %.0f",
+        return clade_fail(CLADE_ECONFIG, "%s: the items to keep need %.0f bytes of memory, expected at most %.0f",
                           scorer->probes->path, bytes, limit);
     scorer->memory = (size_t)bytes;
     return CLADE_OK;

@@ -125,6 +125,7 @@ static void written_and_folded_agree(void **state)
     char folded[TEST_PATH + 16], adapter[TEST_PATH + 16], later[TEST_PATH + 16];
     char hash[CLADE_SHA256_HEX], again[CLADE_SHA256_HEX];
     clade_checkpoint *one, *two;
+    bool is_adapter;
     (void)state;
     snprintf(folded, sizeof folded, "%s/folded", folder);
     snprintf(adapter, sizeof adapter, "%s/adapter", folder);
@@ -133,7 +134,8 @@ static void written_and_folded_agree(void **state)
     assert_ok(clade_merge_to_folder(recipe, folded, 0, NULL));
     fixture_site(recipe, "output", 1);
     assert_ok(clade_merge_to_folder(recipe, adapter, 0, NULL));
-    assert_true(clade_adapter_is(adapter));
+    assert_ok(clade_adapter_is(adapter, &is_adapter));
+    assert_true(is_adapter);
     clade_recipe_free(recipe);
     recipe = recipe_of("passthrough", true, false, parents, 1);
     clade_free(recipe->parents[0].adapter.path);

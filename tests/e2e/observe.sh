@@ -39,6 +39,10 @@ kill -INT $other
 wait $other || fail "a follower that is stopped: exit code $?: $(cat "$work/text")"
 has "$work/text" '^[0-9]+/150 children, [0-9.]+/s, front [0-9]+, hypervolume [0-9.]+, [0-9]+ s to go$'
 [ "$(metric clade_session_active)" = 1 ] || fail "the metrics say that nobody works"
+"$CLADE" status "$run" > "$work/text"
+has "$work/text" "^session   process $search on $(hostname), since 20"
+"$CLADE" status "$run" --json > "$work/text"
+has "$work/text" "^    \"process\": $search,"
 kill -KILL $search
 wait $search 2> /dev/null || true
 code=0
@@ -50,14 +54,26 @@ has "$work/follow" "no session is at work.*clade resume"
     fail "not an object a line: $(cat "$work/lines")"
 sed -E 's/.*"children":([0-9]+),"failed.*/\1/' "$work/lines" | sort -nc || fail "children become fewer"
 tail -n 1 "$work/lines" | grep -q '"finished":false,"active":false' || fail "not dead: $(tail -n 1 "$work/lines")"
+"$CLADE" status "$run" > "$work/text"
+has "$work/text" "^session   none; the last one, process $search on .*, was ended in its work; .clade resume. goes on"
 
 # Until it is done.
-"$CLADE" resume "$run" --metrics "$work/run.prom" > /dev/null 2> "$work/log" &
+"$CLADE" resume "$run" --metrics "$work/run.prom" > /dev/null 2> "$work/resume" &
 search=$!
+head -c 900 /dev/zero > "$work/full" # of 1024: there is room for one line, not for two
+(
+    trap '' XFSZ
+    ulimit -f 1
+    exec "$CLADE" status "$run" --follow --interval 1 >> "$work/full" 2> "$work/follow"
+) &
+follower=$!
 exits 0 "follow to the end" "$CLADE" status "$run" --follow --interval 1
+code=0
+wait $follower || code=$?
+[ $code -eq 7 ] || fail "a follower whose output is full: exit code $code: $(cat "$work/follow")"
 has "$work/out" '^150/150 children, .*, finished$'
 has "$work/out" '^run_hash  [0-9a-f]{64}$'
-wait $search || fail "resume: $(cat "$work/log")"
+wait $search || fail "resume: exit code $?: $(cat "$work/resume")"
 [ "$(metric clade_children_committed_total)" = 150 ] || fail "metrics: $(cat "$work/run.prom")"
 [ "$(metric clade_session_active)" = 0 ] || fail "metrics: still at work"
 [ "$(metric clade_images_total)" = "$(number images "$run")" ] || fail "metrics: other images than status"

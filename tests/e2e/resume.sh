@@ -32,6 +32,15 @@ moved=$work/elsewhere/renamed
 expect 0 "budget reached after 16" "$CLADE" resume "$moved/runs/a" --children 16
 mv "$moved/zoo" "$work/models"
 expect 4 "--moved $moved/zoo/base=WHERE" "$CLADE" resume "$moved/runs/a" --children 20
+expect 4 "--moved $moved/zoo/base=WHERE" "$CLADE" merge "$moved/runs/a:3" "$work/merged"
+# Reading needs neither models nor probes: a run folder may be looked at where they are not.
+for what in "status" "status --json" "front --format csv" "front --json" "lineage" "report"; do
+    set -- $what
+    "$CLADE" "$1" "$moved/runs/a" ${2:+"${@:2}"} > "$work/without" 2> "$work/log" || fail "$what without models: $(cat "$work/log")"
+    mv "$work/models" "$moved/zoo"
+    "$CLADE" "$1" "$moved/runs/a" ${2:+"${@:2}"} | cmp - "$work/without" || fail "$what without models says something else"
+    mv "$moved/zoo" "$work/models"
+done
 expect 2 "no path of this run" "$CLADE" resume "$moved/runs/a" --moved /nothing=/there
 expect 2 "expected OLD=NEW" "$CLADE" resume "$moved/runs/a" --moved /nothing
 expect 0 "" "$CLADE" resume "$moved/runs/a" --children 20 --moved "$moved/zoo=$work/models"
@@ -75,6 +84,8 @@ file=$(find "$project/zoo/digits/" -name '*.safetensors' | head -1)
 cp "$file" "$work/kept"
 printf '\001' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") - 4)) conv=notrunc 2> /dev/null
 expect 4 "the weights changed since the run began" "$CLADE" resume "$project/runs/a" --children 20
+tail -n 1 "$project/runs/a/log.txt" | grep -q "Z ERROR session does not begin: .*the weights changed" ||
+    fail "log.txt says nothing of it: $(tail -n 1 "$project/runs/a/log.txt")"
 cp "$work/kept" "$file"
 expect 0 "" "$CLADE" resume "$project/runs/a" --children 20
 same "$project/runs/a" "$work/whole"
@@ -119,10 +130,14 @@ if command -v sqlite3 > /dev/null; then
     elsewhere
     expect 0 "agrees in every bit" "$CLADE" resume "$run" --children 19
     grep -q "another platform" "$work/log" || fail "another platform is not told of: $(cat "$work/log")"
+    "$CLADE" status "$run" | grep -qE "^platform  .*; another one before: child 0, scored again, agreed in every bit" ||
+        fail "status: $("$CLADE" status "$run")"
+    "$CLADE" status "$run" --json | grep -A 1 '"platform_check"' | grep -q '"found": "agrees"' || fail "status --json: no check"
     elsewhere
     # what no objective depends on, so that the replay does not notice
     sqlite3 "$run/run.db" "UPDATE evaluations SET score = replace(score, '\"ece\":0.', '\"ece\":0.0') WHERE split = 'search'"
     expect 0 "differs from what it was there" "$CLADE" resume "$run" --children 20
+    "$CLADE" status "$run" | grep -q "DIFFERED (objectives by at most 0)" || fail "status: $("$CLADE" status "$run")"
     [ "$(sqlite3 "$run/run.db" "SELECT COUNT(*) FROM events WHERE kind = 'platform checked'")" = 2 ] || fail "no event"
 fi
 expect 0 "" "$CLADE" resume "$run" --children 20

@@ -107,7 +107,7 @@ rm -rf "$work/out"
 cp "$work/a/model.safetensors" "$work/a.before"
 if start ties.yml; then
     truncate -s $(($(stat -c %s "$work/a/model.safetensors") * 6 / 10)) "$work/a/model.safetensors"
-    ends "parent cut" 7 "a/model.safetensors" "shortened"
+    ends "parent cut" 4 "a/model.safetensors" "shortened"
     row "parent still cut" 4 "a/model.safetensors|the file is cut" "$CLADE" merge "$work/ties.yml" "$work/out" $options
     cp "$work/a.before" "$work/a/model.safetensors"
     again "parent whole again" "$going_on"

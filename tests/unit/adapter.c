@@ -28,11 +28,14 @@ static void reads_a_folder(void **state)
 {
     clade_adapter *adapter;
     fixture_tensors t;
+    bool is_adapter;
     (void)state;
     two_modules(&t);
     const char *path = write_as("plain", plain_config, &t);
-    assert_true(clade_adapter_is(path));
-    assert_false(clade_adapter_is(folder));
+    assert_ok(clade_adapter_is(path, &is_adapter));
+    assert_true(is_adapter);
+    assert_ok(clade_adapter_is(folder, &is_adapter));
+    assert_false(is_adapter);
     assert_ok(clade_adapter_open(path, &adapter));
     assert_string_equal(clade_adapter_base_name(adapter), "org/base");
     assert_string_equal(clade_adapter_path(adapter), path);

@@ -95,8 +95,14 @@ static void each_fault(void **state)
     finds(m, 0.0, 2, 0,
           (const char *const[]){"rank 1 on a: its clock is 2.5 s behind", "90.0 s ahead of", "NTP", NULL});
     make_cluster(m);
+    clade_text_clear(&m[4].platform);
+    clade_text_append(&m[4].platform, "{\"cpu\":\"y\"}");
+    finds(m, 0.0, 1, 0,
+          (const char *const[]){"rank 4 on b computes on another platform", "nodes of one kind",
+                                "; cpu: y, rank 0 has x\n", NULL});
+    make_cluster(m); /* (other words of the same) */
     clade_text_append(&m[4].platform, " other");
-    finds(m, 0.0, 1, 0, (const char *const[]){"rank 4 on b computes on another platform", "nodes of one kind", NULL});
+    finds(m, 0.0, 1, 0, (const char *const[]){"rank 4 on b computes on another platform", NULL});
     make_cluster(m);
     m[3].disk = m[4].disk = 5e8;
     finds(m, 0.0, 1, 0, (const char *const[]){"b: only 500 MB are free on this disk", NULL});

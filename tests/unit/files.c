@@ -241,6 +241,59 @@ static void test_paths(void **state)
     assert_false(clade_path_exists(in_folder("nothing")));
 }
 
+/* A link to itself: what is behind it cannot be looked at, by root neither. */
+static void test_unknowable_paths(void **state)
+{
+    bool is_free;
+    (void)state;
+    assert_int_equal(symlink("loop", in_folder("loop")), 0);
+    assert_true(clade_path_exists(in_folder("loop/inner")));
+    assert_true(clade_path_is_folder(in_folder("loop/inner")));
+    assert_fails(clade_path_is_free(in_folder("loop/inner"), &is_free), CLADE_EIO, "loop/inner: cannot look at");
+    assert_false(is_free);
+    assert_ok(clade_path_is_free(in_folder("loop"), &is_free));
+    assert_false(is_free);
+    assert_ok(clade_path_is_free(in_folder("no/such/path"), &is_free));
+    assert_true(is_free);
+    assert_false(clade_path_is_folder(in_folder("no/such/path")));
+}
+
+typedef struct visits {
+    const char *folder;
+    size_t count, most;
+} visits;
+
+static clade_status remove_visited(void *context, const char *name)
+{
+    visits *seen = context;
+    if (seen->count == seen->most)
+        return clade_fail(CLADE_EEVAL, "enough");
+    seen->count++;
+    assert_int_equal(unlink(path_in(seen->folder, name)), 0);
+    return CLADE_OK;
+}
+
+static void test_folder_visit(void **state)
+{
+    char inner[TEST_PATH], name[8];
+    visits seen = {.folder = inner, .most = 10};
+    (void)state;
+    snprintf(inner, sizeof inner, "%s", in_folder("visited"));
+    assert_int_equal(mkdir(inner, 0777), 0);
+    for (int i = 0; i < 13; i++) {
+        snprintf(name, sizeof name, ".%d", i);
+        write_test_file(path_in(inner, name), "", 0);
+    }
+    assert_fails(clade_folder_visit(inner, remove_visited, &seen), CLADE_EEVAL, "enough");
+    assert_int_equal(seen.count, 10);
+    seen.most = 20;
+    assert_ok(clade_folder_visit(inner, remove_visited, &seen));
+    assert_int_equal(seen.count, 13);
+    assert_int_equal(entries_in(inner), 0);
+    assert_fails(clade_folder_visit(in_folder("absent"), remove_visited, &seen), CLADE_EINPUT, "absent");
+    assert_fails(clade_folder_visit("/dev/null", remove_visited, &seen), CLADE_EINPUT, "/dev/null");
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -267,6 +320,8 @@ int main(void)
         cmocka_unit_test(test_replace_folder),
         cmocka_unit_test(test_remove_folder),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_unknowable_paths),
+        cmocka_unit_test(test_folder_visit),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -35,7 +35,7 @@ static void failures_are_said(void **state)
     clade_text text = {0};
     char part[256];
     assert_ok(clade_run_status_read(run_path, &status));
-    assert_true(status.finished && !status.active);
+    assert_true(status.finished && !status.session.active);
     assert_true(status.counts.failed > 2 && status.failures.count == 2);
     assert_int_equal(status.failures.kinds[0].count + status.failures.kinds[1].count, status.counts.failed);
     const clade_failure_kind *kind = &status.failures.kinds[0];
@@ -72,11 +72,11 @@ static void writers_are_seen(void **state)
     snprintf(database, sizeof database, "%s/run.db", run_path);
     assert_ok(clade_ledger_open(database, true, &ledger));
     assert_ok(clade_run_status_read(run_path, &status));
-    assert_true(status.active);
+    assert_true(status.session.active);
     clade_run_status_fini(&status);
     clade_ledger_close(ledger);
     assert_ok(clade_run_status_read(run_path, &status));
-    assert_false(status.active);
+    assert_false(status.session.active);
     clade_run_status_fini(&status);
 }
 

@@ -337,7 +337,7 @@ static void bad_plans(void **state)
     refuse(t, &plan, CLADE_ECONFIG, "no items to score");
     plan = tiny_plan(CLADE_SEARCH, true);
     plan.memory = 1000;
-    refuse(t, &plan, CLADE_EIO, "expected at most 1000");
+    refuse(t, &plan, CLADE_ECONFIG, "expected at most 1000");
 }
 
 static void misfits(void **state)
