@@ -38,16 +38,22 @@ clade_status clade_pool_open_local(const clade_evaluator *evaluator, clade_pool 
 bool clade_mpi_launched(void); /* started by mpirun or srun, from the environment */
 clade_status clade_mpi_start(int *rank, int *size) CLADE_CHECK_RESULT;
 int clade_mpi_size(void); /* ranks of this job; 1 before clade_mpi_start */
-/* Leave. The coordinator first tells the workers to stop; those that do not within two seconds (they are in the middle
- * of an evaluation that nobody waits for) are left to mpirun, which ends them when this process exits. */
-void clade_mpi_finish(void);
+/* Whether the job goes on when a rank ends, however that may be (Open MPI 4.1: --enable-recovery, 5: --with-ft ulfm);
+ * else any rank's death is the end of all. From the environment. */
+bool clade_mpi_outlives_ranks(void);
+/* Whether the exit code of rank 0 is lost on its way to mpirun's: Open MPI 4.1 with --enable-recovery. */
+bool clade_mpi_loses_status(void);
+/* Leave. The coordinator first tells the workers to stop; those on its machine that are held (SIGSTOP) are let go on for
+ * it. Those that have not answered within two seconds are ended if the job outlives it, and else, or on another machine,
+ * left to mpirun. False: some of them live, as far as is known, so mpirun may wait for them. */
+bool clade_mpi_finish(void);
 /* "Open MPI 4.1.4" and the like, or "not compiled in"; works without clade_mpi_start. */
 const char *clade_mpi_version(void);
 
 /* Coordinator: send the resolved experiment to every worker, wait until each says ready or why not (CLADE_E..., naming
  * the rank and host). GROUP ranks (1 or more; the last ones may be fewer) score one child together (pool_group.h) and
  * are one worker of the pool, the first of them. Warns of ranks whose platform is not the coordinator's, and of ranks
- * with nothing to score. For a job of one rank use clade_pool_open_local. */
+ * with nothing to score. For a job of one rank use clade_pool_open_process. */
 clade_status clade_pool_open_mpi(const char *experiment_json, size_t group, const clade_pool_limits *limits,
                                  clade_pool **pool) CLADE_CHECK_RESULT;
 

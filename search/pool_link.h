@@ -6,6 +6,7 @@
  *   member -> its leader        RUNG epoch+score | PART epoch+header+text
  *   leader -> coordinator       RESULT header+text
  *   every rank -> coordinator   READY header+text | ALIVE header | LOST header+reason | STOPPED
+ *   coordinator -> every rank   LEAVE how (the last word, within clade_mpi_finish)
  *
  * and of `clade doctor` (roll_call.h):
  *   coordinator -> every rank   CALL | STOP
@@ -42,7 +43,8 @@ enum {
     CLADE_TAG_VERDICT,
     CLADE_TAG_CALL,
     CLADE_TAG_ALIVE,
-    CLADE_TAG_LOST
+    CLADE_TAG_LOST,
+    CLADE_TAG_LEAVE
 };
 enum { CLADE_ANY = -1 };                                                                 /* of ranks or tags */
 enum { CLADE_SHORTEST_NAP = 50, CLADE_COORDINATOR_NAP = 1000, CLADE_WORKER_NAP = 2000 }; /* microseconds */
@@ -64,6 +66,20 @@ clade_status clade_link_send(int to, int tag, const void *header, size_t header_
                              clade_outgoing **out) CLADE_CHECK_RESULT;
 /* Whether *OUT has left; then it is freed and NULL. NULL has left. */
 clade_status clade_link_sent(clade_outgoing **out, bool *done) CLADE_CHECK_RESULT;
+/* The coordinator: a rank that is known to have died and was not told of before, or 0. It is known of ranks on this machine
+ * (neighbours.h), and of all where MPI detects it (Open MPI 5 --with-ft ulfm). */
+int clade_link_next_dead(void);
+bool clade_link_is_dead(int rank); /* was returned by it */
+/* The coordinator: the name of the host of a rank; borrowed. */
+const char *clade_link_host(int rank);
+/* The coordinator: send a signal to a rank on this machine; false: it is none, or has ended. */
+bool clade_link_signal(int rank, int signal_number);
+/* For the end (pool_finish.c): how many ranks the job has, and *RANK, this one; 0 before the start, after the end, and
+ * when this rank was abandoned. */
+int clade_link_begun(int *rank);
+bool clade_link_launcher_lives(void);
+/* Nothing of MPI is used any more. FINALIZE: all ranks are there and leave through MPI_Finalize. */
+void clade_link_end(bool finalize);
 /* This rank cannot go on: clade_mpi_finish then leaves without the others, and its exit code ends the job. */
 void clade_link_abandon(void);
 /* Sleep *MICROSECONDS, and twice as long the next time, up to LONGEST. */
@@ -116,7 +132,8 @@ clade_status clade_experiment_pack(const clade_place *place, const int32_t *rank
 clade_status clade_place_read(const clade_message *in, clade_place *place, const int32_t **ranks, const char **json,
                               size_t *length) CLADE_CHECK_RESULT;
 
-/* Into TEXT, empty, the text. CLADE_EINTERNAL for a message that is too short. */
+/* Into TEXT, empty, the text. CLADE_EINTERNAL for a message that is too short, a status that there is not, a time that is
+ * none. */
 clade_status clade_reply_read(const clade_message *in, clade_reply *reply, clade_text *text) CLADE_CHECK_RESULT;
 
 /* The header of JOB and SHARE; recipe, NUL and race follow, the race up to the end. */
