@@ -27,6 +27,7 @@ typedef struct parcel {
 
 struct clade_channel {
     int fd;
+    bool ended;
     parcel *first, *last; /* out, owned */
     frame head;           /* in: of the frame that comes */
     size_t head_got;
@@ -70,6 +71,19 @@ int clade_channel_fd(const clade_channel *channel)
     return channel->fd;
 }
 
+bool clade_channel_ended(const clade_channel *channel)
+{
+    return channel->ended;
+}
+
+static clade_status note_end(clade_channel *channel)
+{
+    channel->ended = true;
+    if (channel->head_got > 0)
+        return clade_fail(CLADE_EINTERNAL, "channel: found its end in the middle of a message");
+    return clade_fail(CLADE_EIO, "channel: found its end");
+}
+
 /* ---- out ---- */
 
 clade_status clade_channel_flush(clade_channel *channel, bool *done)
@@ -82,6 +96,8 @@ clade_status clade_channel_flush(clade_channel *channel, bool *done)
             continue;
         if (wrote < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
+        if (wrote < 0 && (errno == EPIPE || errno == ECONNRESET))
+            return note_end(channel);
         if (wrote < 0)
             return clade_fail_errno("channel", "write");
         out->sent += (size_t)wrote;
@@ -129,11 +145,8 @@ static clade_status take(clade_channel *channel, void *bytes, size_t wanted, siz
             continue;
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return CLADE_OK;
-        if (count == 0 || (count < 0 && errno == ECONNRESET)) {
-            if (channel->head_got == 0)
-                return clade_fail(CLADE_EIO, "channel: ended");
-            return clade_fail(CLADE_EINTERNAL, "channel: found the end in the middle of a message");
-        }
+        if (count == 0 || (count < 0 && errno == ECONNRESET))
+            return note_end(channel);
         if (count < 0)
             return clade_fail_errno("channel", "read");
         *got = (size_t)count;

@@ -61,9 +61,12 @@ static int spawn(const char *program, char **variables, int socket, pid_t *pid)
     char *arguments[] = {"clade", "evaluator", parent, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    sigset_t stops;
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
-    sigemptyset(&none);
+    sigemptyset(&stops); /* not for it, from its first moment: a user's or a scheduler's, to everybody */
+    (void)sigaddset(&stops, SIGINT);
+    (void)sigaddset(&stops, SIGTERM);
+    (void)sigaddset(&stops, SIGUSR1);
     int error = posix_spawn_file_actions_init(&files);
     if (error != 0)
         return error;
@@ -75,7 +78,7 @@ static int spawn(const char *program, char **variables, int socket, pid_t *pid)
         if (error == 0)
             error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
         if (error == 0)
-            error = posix_spawnattr_setsigmask(&attributes, &none);
+            error = posix_spawnattr_setsigmask(&attributes, &stops);
         if (error == 0)
             error = posix_spawn(pid, program ? program : "/proc/self/exe", &files, &attributes, arguments, variables);
         (void)posix_spawnattr_destroy(&attributes);
@@ -251,7 +254,7 @@ static clade_status say_loss(const clade_evaluator_process *process, clade_loss 
     if (process->ended == CLADE_LOSS_TIME)
         clade_text_append(reason, "took longer than its time limit");
     else if (process->ended == CLADE_LOSS_CRASH)
-        clade_text_append(reason, "sent what makes no sense: %s", clade_text_get(&process->nonsense));
+        clade_text_append(reason, "cannot be understood: %s", clade_text_get(&process->nonsense));
     else
         *cause = say_end(process, reason);
     return clade_text_status(reason);

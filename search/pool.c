@@ -155,9 +155,12 @@ clade_status clade_pool_wait(clade_pool *pool, unsigned milliseconds, clade_pool
         return CLADE_OK;
     for (;;) {
         clade_pool_done done = {0};
-        CLADE_TRY(pool->backend->wait(pool->state, pool, milliseconds, &done));
-        if (!done.job)
-            return CLADE_OK;
+        const clade_status status = pool->backend->wait(pool->state, pool, milliseconds, &done);
+        if (status != CLADE_OK || !done.job) {
+            clade_text_free(&done.result.bytes);
+            clade_free(done.job);
+            return status;
+        }
         if (may_try_again(pool, &done)) {
             clade_text_free(&done.result.bytes);
             continue;

@@ -50,7 +50,8 @@ typedef struct clade_pool_backend {
     size_t (*workers)(const void *state); /* that live */
     size_t (*retired)(const void *state); /* that were given up; NULL: never any */
     /* Begin what can be begun (clade_pool_take), then give the next result, waiting as clade_pool_wait does.
-     * CLADE_EINTERRUPTED when no worker lives any more; a job of a worker that is lost goes back (clade_pool_give_back). */
+     * CLADE_EINTERRUPTED when no worker lives any more; a job of a worker that is lost goes back (clade_pool_give_back).
+     * What is in DONE is the pool's, also after a failure. */
     clade_status (*wait)(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_done *done);
     /* The last result of WORKER was nonsense, REASON says how: trust it no more. NULL: nothing to do. */
     clade_status (*distrust)(void *state, clade_pool *pool, size_t worker, const char *reason);

@@ -1,4 +1,5 @@
 /* What the messages between ranks say, and waiting for them. */
+#include <math.h>
 #include <string.h>
 
 #include "clade/alloc.h"
@@ -69,6 +70,10 @@ clade_status clade_reply_read(const clade_message *in, clade_reply *reply, clade
         return clade_fail(CLADE_EINTERNAL, "MPI: rank %d sent %zu bytes, expected at least %zu", in->source, in->length,
                           sizeof *reply);
     memcpy(reply, in->bytes, sizeof *reply);
+    const bool known = (reply->status >= CLADE_OK && reply->status <= CLADE_EIO) || reply->status == CLADE_EINTERRUPTED;
+    if (!known || !isfinite(reply->seconds) || reply->seconds < 0.0)
+        return clade_fail(CLADE_EINTERNAL, "MPI: rank %d sent status %lld after %g seconds, which there is not",
+                          in->source, (long long)reply->status, reply->seconds);
     clade_text_append_bytes(text, in->bytes + sizeof *reply, in->length - sizeof *reply);
     return clade_text_status(text);
 }

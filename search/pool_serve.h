@@ -1,4 +1,5 @@
-/* An evaluator: opens the files, does jobs. */
+/* An evaluator: opens the files, does jobs. It knows no MPI: what it hears and says goes over the channel to the process
+ * that watches it, a rank's supervisor (supervisor.h) or the search itself (pool_process.c). */
 #ifndef CLADE_POOL_SERVE_H
 #define CLADE_POOL_SERVE_H
 
