@@ -1,6 +1,7 @@
 /* clade resume: go on where the ledger ends. */
 #include "search/command/command.h"
 #include "search/command/launch.h"
+#include "search/command/limits.h"
 #include "search/command/session.h"
 #include "search/command/stop.h"
 #include "search/command/watch.h"
@@ -19,7 +20,7 @@ static clade_status resume(const char *folder, const clade_resume_request *reque
 
 static clade_status run(int argc, char **argv)
 {
-    const char *limit = NULL, *launcher = NULL;
+    const char *limit = NULL, *launcher = NULL, *time = NULL, *memory = NULL;
     uint64_t workers = 0, silence = 0, seconds = 0;
     clade_session_options session = {.group = 1};
     clade_option_strings moved = {.count = 0};
@@ -36,6 +37,10 @@ static clade_status run(int argc, char **argv)
          "with --workers: further words for mpirun (\"--hostfile F\")"},
         {"--worker-timeout", "SECONDS", CLADE_OPTION_COUNT, &silence, "give up a worker that is silent so long (60)"},
         {"--group", "N", CLADE_OPTION_COUNT, &session.group, "workers that score one child together, by its tasks (1)"},
+        {"--evaluation-time", "TIME", CLADE_OPTION_STRING, &time,
+         "end an evaluation that takes longer (20 times the longest before, at least 600 s)"},
+        {"--evaluation-memory", "SIZE", CLADE_OPTION_STRING, &memory,
+         "what an evaluation may allocate: bytes, or with K, M, G (no limit)"},
         {"--time-limit", "TIME", CLADE_OPTION_STRING, &limit, "stop after seconds or HH:MM:SS, as on a signal"},
         {"--metrics", "FILE", CLADE_OPTION_STRING, &session.metrics,
          "keep FILE up to date for Prometheus (text format)"},
@@ -48,6 +53,7 @@ static clade_status run(int argc, char **argv)
     if (session.group == 0)
         return clade_fail(CLADE_EUSAGE, "clade resume: --group: found 0, expected at least 1");
     CLADE_TRY(clade_stop_parse("resume", "--time-limit", limit, &seconds));
+    CLADE_TRY(clade_limits_parse("resume", time, memory, &session.limits));
     if (workers > 0 && !clade_mpi_launched())
         return clade_launch(workers, launcher, argc, argv);
     session.limits.silence = (double)silence;
@@ -63,7 +69,8 @@ static clade_status run(int argc, char **argv)
 const clade_command clade_command_resume = {
     .name = "resume",
     .synopsis = "DIR [--children N] [--images N] [--seconds N] [--experiment FILE] [--moved OLD=NEW]... [--workers N] "
-                "[--mpirun WORDS] [--worker-timeout SECONDS] [--group N] [--time-limit TIME] [--metrics FILE]",
+                "[--mpirun WORDS] [--worker-timeout SECONDS] [--group N] [--evaluation-time TIME] [--evaluation-memory "
+                "SIZE] [--time-limit TIME] [--metrics FILE]",
     .summary = "go on with an interrupted run, to the same result as an uninterrupted one",
     .run = run,
 };

@@ -5,6 +5,7 @@
 #include "clade/files.h"
 #include "search/command/command.h"
 #include "search/command/launch.h"
+#include "search/command/limits.h"
 #include "search/command/session.h"
 #include "search/command/stop.h"
 #include "search/command/watch.h"
@@ -67,7 +68,7 @@ static clade_status refuse_existing(const char *path, const char *run, uint64_t 
 
 static clade_status run(int argc, char **argv)
 {
-    const char *folder = NULL, *limit = NULL, *launcher = NULL;
+    const char *folder = NULL, *limit = NULL, *launcher = NULL, *time = NULL, *memory = NULL;
     uint64_t seed = UINT64_MAX, children = 0, workers = 0, silence = 0, seconds = 0;
     clade_session_options session = {.group = 1};
     const clade_option options[] = {
@@ -79,6 +80,10 @@ static clade_status run(int argc, char **argv)
          "with --workers: further words for mpirun (\"--hostfile F\")"},
         {"--worker-timeout", "SECONDS", CLADE_OPTION_COUNT, &silence, "give up a worker that is silent so long (60)"},
         {"--group", "N", CLADE_OPTION_COUNT, &session.group, "workers that score one child together, by its tasks (1)"},
+        {"--evaluation-time", "TIME", CLADE_OPTION_STRING, &time,
+         "end an evaluation that takes longer (20 times the longest before, at least 600 s)"},
+        {"--evaluation-memory", "SIZE", CLADE_OPTION_STRING, &memory,
+         "what an evaluation may allocate: bytes, or with K, M, G (no limit)"},
         {"--time-limit", "TIME", CLADE_OPTION_STRING, &limit, "stop after seconds or HH:MM:SS, as on a signal"},
         {"--metrics", "FILE", CLADE_OPTION_STRING, &session.metrics,
          "keep FILE up to date for Prometheus (text format)"},
@@ -94,6 +99,7 @@ static clade_status run(int argc, char **argv)
     if (session.group == 0)
         return clade_fail(CLADE_EUSAGE, "clade search: --group: found 0, expected at least 1");
     CLADE_TRY(clade_stop_parse("search", "--time-limit", limit, &seconds));
+    CLADE_TRY(clade_limits_parse("search", time, memory, &session.limits));
     if (workers > 0 && !clade_mpi_launched()) {
         CLADE_TRY(refuse_existing(arguments.items[0], folder, seed, children));
         return clade_launch(workers, launcher, argc, argv);
@@ -111,7 +117,8 @@ static clade_status run(int argc, char **argv)
 const clade_command clade_command_search = {
     .name = "search",
     .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N] [--mpirun WORDS] "
-                "[--worker-timeout SECONDS] [--group N] [--time-limit TIME] [--metrics FILE]",
+                "[--worker-timeout SECONDS] [--group N] [--evaluation-time TIME] [--evaluation-memory SIZE] "
+                "[--time-limit TIME] [--metrics FILE]",
     .summary = "breed and score merges until the budget is spent (under mpirun: rank 0 coordinates)",
     .run = run,
 };
