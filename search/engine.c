@@ -14,7 +14,7 @@
 #include "clade/log.h"
 #include "search/engine_state.h"
 
-enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16 };
+enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16, WHY_BYTES = 512 };
 static const double PROGRESS_INTERVAL = 0.1, BEST_INTERVAL = 2.0,
                     BEST_SHARE = 20.0; /* seconds, seconds, 1/20 of the time */
 
@@ -209,13 +209,13 @@ static clade_status end_session(clade_engine *engine, clade_status status)
     const unsigned long long committed = engine->committed;
     clade_ledger_cancel(engine->ledger);
     if (status == CLADE_EINTERRUPTED) {
-        char detail[64];
-        clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: stopped after %llu children", committed);
+        char detail[64], why[WHY_BYTES]; /* "stopped", or that no worker is left */
+        snprintf(why, sizeof why, "%s", clade_error_message());
+        clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: %s after %llu children", why, committed);
         snprintf(detail, sizeof detail, "{\"committed\":%llu}", committed);
         CLADE_TRY(clade_ledger_put_event(engine->ledger, "interrupted", detail));
-        return clade_fail(CLADE_EINTERRUPTED,
-                          "stopped after %llu children; everything is kept, to go on: clade resume %s", committed,
-                          engine->options->run_folder);
+        return clade_fail(CLADE_EINTERRUPTED, "%s after %llu children; everything is kept, to go on: clade resume %s",
+                          why, committed, engine->options->run_folder);
     }
     if (status == CLADE_OK)
         clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: finished after %llu children", committed);

@@ -23,12 +23,20 @@ struct clade_outgoing {
     char bytes[]; /* must stay until the request is done */
 };
 
+/* A message that has begun to come. The rest of a large one may take its time, and never comes from a rank that died. */
+typedef struct incoming {
+    struct incoming *next;
+    MPI_Request request;
+    clade_message message;
+} incoming;
+
 /* MPI itself is one per process, and so is what we must remember of it. */
 static struct {
     MPI_Comm world;
     int rank, size;
     pid_t parent;
     bool started;
+    incoming *first; /* the oldest */
     /* rank 0 */
     clade_identity *who;          /* (size) */
     bool *dead;                   /* (size) */
@@ -138,13 +146,12 @@ const char *clade_link_host(int rank)
 
 /* ---- messages ---- */
 
-clade_status clade_link_receive(int source, int tag, clade_message *in, bool *got)
+/* Begin to receive a message of SOURCE with TAG if one is there. */
+static clade_status begin_receive(int source, int tag)
 {
     int flag = 0, count = 0;
     MPI_Message handle = MPI_MESSAGE_NULL;
     MPI_Status envelope;
-    *in = (clade_message){0};
-    *got = false;
     const int code = MPI_Improbe(source == CLADE_ANY ? MPI_ANY_SOURCE : source, tag == CLADE_ANY ? MPI_ANY_TAG : tag,
                                  mpi.world, &flag, &handle, &envelope);
     if (is_loss(code, source))
@@ -153,18 +160,61 @@ clade_status clade_link_receive(int source, int tag, clade_message *in, bool *go
     if (!flag)
         return CLADE_OK;
     CLADE_TRY(check(MPI_Get_count(&envelope, MPI_BYTE, &count), "size a message"));
+    incoming *new = clade_malloc(sizeof *new);
     char *bytes = clade_malloc((size_t)count + 1);
-    if (!bytes)
+    if (!new || !bytes) {
+        clade_free(new);
+        clade_free(bytes);
         return clade_fail_memory((unsigned long long)count + 1, "a message");
-    const int received = MPI_Mrecv(bytes, count, MPI_BYTE, &handle, MPI_STATUS_IGNORE);
+    }
+    bytes[count] = '\0';
+    *new = (incoming){
+        .message = {.bytes = bytes, .length = (size_t)count, .source = envelope.MPI_SOURCE, .tag = envelope.MPI_TAG}};
+    const int received = MPI_Imrecv(bytes, count, MPI_BYTE, &handle, &new->request);
     if (received != MPI_SUCCESS) {
+        clade_free(new);
         clade_free(bytes);
         return is_loss(received, envelope.MPI_SOURCE) ? CLADE_OK : check(received, "receive a message");
     }
-    bytes[count] = '\0';
-    *in = (clade_message){
-        .bytes = bytes, .length = (size_t)count, .source = envelope.MPI_SOURCE, .tag = envelope.MPI_TAG};
-    *got = true;
+    incoming **end = &mpi.first;
+    while (*end)
+        end = &(*end)->next;
+    *end = new;
+    return CLADE_OK;
+}
+
+/* Whether a message of the same rank stands before ONE: they are taken in their order. */
+static bool is_behind(const incoming *one)
+{
+    for (const incoming *other = mpi.first; other != one; other = other->next)
+        if (other->message.source == one->message.source)
+            return true;
+    return false;
+}
+
+clade_status clade_link_receive(int source, int tag, clade_message *in, bool *got)
+{
+    *in = (clade_message){0};
+    *got = false;
+    CLADE_TRY(begin_receive(source, tag));
+    for (incoming **at = &mpi.first; *at; at = &(*at)->next) {
+        incoming *one = *at;
+        int flag = 0;
+        if ((source != CLADE_ANY && source != one->message.source) || (tag != CLADE_ANY && tag != one->message.tag) ||
+            clade_link_is_dead(one->message.source) || is_behind(one))
+            continue;
+        const int code = MPI_Test(&one->request, &flag, MPI_STATUS_IGNORE);
+        if (is_loss(code, one->message.source))
+            continue;
+        CLADE_TRY(check(code, "receive a message"));
+        if (!flag)
+            continue;
+        *in = one->message;
+        *got = true;
+        *at = one->next;
+        clade_free(one);
+        return CLADE_OK;
+    }
     return CLADE_OK;
 }
 
@@ -251,6 +301,8 @@ static clade_status meet(void)
 
 clade_status clade_mpi_start(int *rank, int *size)
 {
+    /* Reading another rank's memory hangs when that rank dies meanwhile; our messages are small. */
+    (void)setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
     signal(SIGPIPE, SIG_IGN); /* a peer that died must come back as an error, not end this process */
     CLADE_TRY(check(MPI_Init(NULL, NULL), "start"));
     CLADE_TRY(check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "start"));

@@ -98,9 +98,7 @@ static clade_status retire(clade_coordinator *self, clade_pool *pool, int rank, 
 
 static clade_status no_worker_is_left(const clade_coordinator *self)
 {
-    return clade_fail(CLADE_EINTERRUPTED,
-                      "no worker is left (the last: %s); everything is kept, `clade resume` goes on",
-                      clade_text_get(&self->last_loss));
+    return clade_fail(CLADE_EINTERRUPTED, "stopped without a worker (the last: %s)", clade_text_get(&self->last_loss));
 }
 
 /* ---- what ranks say: each function returns false, with the failure set, when it is nonsense ---- */

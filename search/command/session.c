@@ -34,20 +34,19 @@ clade_status clade_session_begin(uint64_t seconds, bool *is_worker)
 
 /* The coordinator's part of the end. A status reaches whoever waits for the job through our launcher, or as mpirun's exit
  * code; where that is lost, mpirun is told to end, which is exit code 1. */
-static void end_job(clade_status status, bool all_left)
+static clade_status end_job(clade_status status, bool all_left)
 {
     if (status != CLADE_OK && clade_error_message()[0] != '\0') {
         fprintf(stderr, "clade: %s\n", clade_error_message());
         (void)clade_fail(status, "%s", ""); /* it was printed: nothing that is said after the last word may be heard */
     }
-    if (clade_launch_say_ended(status))
-        clade_guardian_dismiss();
-    else if (status != CLADE_OK && clade_mpi_loses_status())
+    const bool heard = clade_launch_say_ended(status);
+    if (!heard && status != CLADE_OK && clade_mpi_loses_status())
         clade_guardian_end_job();
-    else if (!all_left)
+    if (!heard && !all_left)
         clade_guardian_linger();
-    else
-        clade_guardian_dismiss();
+    clade_guardian_dismiss();
+    return heard ? CLADE_OK : status; /* mpirun has not to complain as well */
 }
 
 clade_status clade_session_end(clade_status status, bool is_worker)
@@ -55,9 +54,7 @@ clade_status clade_session_end(clade_status status, bool is_worker)
     if (!clade_mpi_launched())
         return status;
     const bool all_left = clade_mpi_finish();
-    if (!is_worker)
-        end_job(status, all_left);
-    return status;
+    return is_worker ? status : end_job(status, all_left);
 }
 
 /* The window is a part of the experiment and of its result, the number of workers is not. */

@@ -17,8 +17,9 @@ clade_status clade_session_begin(uint64_t seconds, bool *is_worker) CLADE_CHECK_
 /* Run the experiment of RUN_FOLDER to the end of its budget (coordinator or single process). */
 clade_status clade_session_run(const clade_experiment *experiment, const char *run_folder,
                                const clade_session_options *options) CLADE_CHECK_RESULT;
-/* Leave MPI, as worker or as coordinator; returns STATUS, which the job ends with wherever mpirun can be made to say so
- * (else with 1). A coordinator's message of a failure may have been printed, and is empty then. */
+/* Leave MPI, as worker or as coordinator, with STATUS, which the job ends with wherever mpirun can be made to say so (else
+ * with 1). Returns what this process is to exit with: CLADE_OK where a launcher of ours was told the status. A coordinator's
+ * message of a failure is printed, and then empty. */
 clade_status clade_session_end(clade_status status, bool is_worker);
 
 #endif
