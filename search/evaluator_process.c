@@ -280,8 +280,8 @@ clade_status clade_evaluator_blame(clade_evaluator_process *process, clade_loss 
 {
     clade_text_clear(&process->nonsense);
     clade_text_append(&process->nonsense, "%s", clade_error_message());
-    if (!process->gone)
-        await_death(process, DEATH_PATIENCE);
+    if (!process->gone && clade_channel_ended(process->channel))
+        await_death(process, DEATH_PATIENCE); /* which may be why */
     if (!process->gone) {
         process->ended = CLADE_LOSS_CRASH;
         end(process);

@@ -31,7 +31,8 @@ double clade_evaluator_seconds(const clade_evaluator_process *process);
 clade_status clade_evaluator_look(clade_evaluator_process *process, bool *gone, clade_loss *cause,
                                   clade_text *reason) CLADE_CHECK_RESULT;
 /* Its channel ended, or what came over it makes no sense (clade_error_message() says how): end it. How it was lost, as
- * clade_evaluator_look says it: by its own death where that comes within a second, else a crash with that message. */
+ * clade_evaluator_look says it: by its own death where that comes within a second of its channel's end, else a crash with
+ * that message. */
 clade_status clade_evaluator_blame(clade_evaluator_process *process, clade_loss *cause,
                                    clade_text *reason) CLADE_CHECK_RESULT;
 /* The status it left with when it is gone by an exit of its own with a documented code (CLADE_EINPUT: a file it reads was

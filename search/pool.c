@@ -63,9 +63,8 @@ double clade_pool_limit(const clade_pool *pool, const clade_pool_limits *limits,
 
 clade_pool_job *clade_pool_take(clade_pool *pool, size_t worker)
 {
-    const bool alone = clade_pool_workers(pool) < 2;
     clade_pool_job *before = NULL, *job = pool->first;
-    while (job && !alone && job->last == worker + 1) {
+    while (job && job->last == worker + 1 && clade_pool_workers(pool) > 1) {
         before = job;
         job = job->next;
     }

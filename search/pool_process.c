@@ -188,9 +188,9 @@ static clade_status hear(single *self, clade_pool_done *done)
         status = clade_channel_receive(channel, &in, &got);
     if (status == CLADE_OK && got)
         status = check_frame(self, &in, &reply, &text);
-    if (status != CLADE_OK)
-        status = blame(self, done);
-    else
+    if (status != CLADE_OK && (status != CLADE_EIO || clade_channel_ended(channel)))
+        status = blame(self, done); /* the rest is a lack of memory here */
+    else if (status == CLADE_OK)
         status = got ? take_reply(self, &reply, &text, done) : look(self, done);
     clade_text_free(&text);
     clade_free(in.bytes);

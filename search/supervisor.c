@@ -164,6 +164,12 @@ static clade_status blame(supervisor *self)
     return status;
 }
 
+/* A failure of the channel that is not a lack of memory here. */
+static bool is_its_fault(const clade_channel *channel, clade_status status)
+{
+    return status != CLADE_OK && (status != CLADE_EIO || clade_channel_ended(channel));
+}
+
 static clade_status look(supervisor *self)
 {
     clade_text reason = {0};
@@ -328,9 +334,9 @@ static clade_status take_frame(supervisor *self, bool *got)
         status = clade_channel_receive(channel, &in, got);
     if (status == CLADE_OK && *got)
         status = check_frame(self, &in, &reply, &text);
-    if (status != CLADE_OK)
+    if (is_its_fault(channel, status))
         status = blame(self);
-    else if (*got)
+    else if (status == CLADE_OK && *got)
         status = pass_frame(self, &in, &reply, &text);
     clade_text_free(&text);
     clade_free(in.bytes);
