@@ -28,8 +28,8 @@ static const char *const *first_words(int version)
     static const char *const other[] = {"mpirun", NULL};
     static const char *const four[] = {
         "mpirun", "--quiet", "--oversubscribe", "--bind-to", "none", "--enable-recovery", "-x", "CLADE_LAUNCHER", NULL};
-    static const char *const five[] = {"mpirun",    "--quiet", "--map-by", ":OVERSUBSCRIBE", "--bind-to", "none",
-                                       "--with-ft", "ulfm",    "-x",       "CLADE_LAUNCHER", NULL};
+    static const char *const five[] = {"mpirun", "--map-by", ":OVERSUBSCRIBE", "--bind-to", "none", "--with-ft",
+                                       "ulfm",   "-x",       "CLADE_LAUNCHER", NULL};
     if (version >= 5)
         return five;
     return version > 0 ? four : other;

@@ -13,9 +13,10 @@ typedef struct clade_run_status {
     double rate, eta;        /* eta < 0: unknown or done */
     clade_series_row last;   /* of the series */
     bool has_series;
-    char ended[32]; /* why no more children are bred: the budget that was reached; "": they are */
-    bool finished;  /* all is done, the end's scores on holdout too */
-    bool active;    /* a session holds the run's lock, or nobody can tell */
+    uint64_t retired; /* workers that the last session has given up */
+    char ended[32];   /* why no more children are bred: the budget that was reached; "": they are */
+    bool finished;    /* all is done, the end's scores on holdout too */
+    bool active;      /* a session holds the run's lock, or nobody can tell */
 } clade_run_status;
 
 /* STATUS, zeroed by the caller, is to be freed whatever comes back. Files are opened and closed: nothing is kept that a

@@ -13,6 +13,7 @@ shoot KILL 2
 ends 0
 same
 said "rank 2 on [^ ]+: its process is gone; it is given up, 2 workers go on"
+[ "$(number workers_retired "$run")" = 1 ] || fail "$name: status: $("$CLADE" status "$run")"
 grep -q "rank 0 WARNING rank 2 on .* is given up" "$run/log.txt" || fail "$name: not in log.txt: $(cat "$run/log.txt")"
 
 begin "one after the other, by hand" mpirun $recovery -n 4 "${search[@]}"

@@ -27,7 +27,7 @@ static void words_are_of_the_version(void **state)
                  "mpirun|--quiet|--oversubscribe|--bind-to|none|--enable-recovery|-x|CLADE_LAUNCHER|-n|9|/bin/clade|"
                  "search|a b.json|--worker-timeout|5");
     expect_words(5, " --hostfile  h ", argv, 1,
-                 "mpirun|--quiet|--map-by|:OVERSUBSCRIBE|--bind-to|none|--with-ft|ulfm|-x|CLADE_LAUNCHER|--hostfile|h|"
+                 "mpirun|--map-by|:OVERSUBSCRIBE|--bind-to|none|--with-ft|ulfm|-x|CLADE_LAUNCHER|--hostfile|h|"
                  "-n|9|/bin/clade|search");
     expect_words(0, "-a -b", argv, 2, "mpirun|-a|-b|-n|9|/bin/clade|search");
     expect_words(0, "", (char *[]){"search", "--workers=8", "--workersx"}, 3,
