@@ -6,7 +6,6 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,7 +100,7 @@ static uint64_t count_out_of_memory(void)
     return count;
 }
 
-static clade_status start(clade_evaluator_process *process, const char *program, uint64_t memory, char **variables)
+static clade_status start(clade_evaluator_process *process, const char *program, char **variables)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -115,22 +114,18 @@ static clade_status start(clade_evaluator_process *process, const char *program,
         return status;
     }
     CLADE_TRY(clade_channel_open(ends[0], &process->channel));
-    /* It allocates nothing of size before it hears from us. */
-    const struct rlimit limit = {.rlim_cur = memory, .rlim_max = memory};
-    if (memory > 0 && prlimit(process->pid, RLIMIT_DATA, &limit, NULL) != 0)
-        return clade_fail_errno("evaluator", "limit the memory of");
     process->out_of_memory = count_out_of_memory();
     process->looked_at = process->counted_at = clade_clock_now();
     return CLADE_OK;
 }
 
-clade_status clade_evaluator_start(const char *program, uint64_t memory, clade_evaluator_process **out)
+clade_status clade_evaluator_start(const char *program, clade_evaluator_process **out)
 {
     *out = NULL;
     clade_evaluator_process *process = clade_calloc(1, sizeof *process);
     char **variables = own_environment();
-    clade_status status = process && variables ? start(process, program, memory, variables)
-                                               : clade_fail_memory(sizeof *process, "an evaluator");
+    clade_status status =
+        process && variables ? start(process, program, variables) : clade_fail_memory(sizeof *process, "an evaluator");
     clade_free(variables);
     if (status == CLADE_OK)
         *out = process;

@@ -12,10 +12,8 @@
 
 typedef struct clade_evaluator_process clade_evaluator_process;
 
-/* Start one that may allocate MEMORY bytes (RLIMIT_DATA: heap and private maps, not the parents' mapped files; 0: no
- * limit). PROGRAM NULL: this program. It is called with "evaluator" and the number of this process. */
-clade_status clade_evaluator_start(const char *program, uint64_t memory,
-                                   clade_evaluator_process **process) CLADE_CHECK_RESULT;
+/* Start one. PROGRAM NULL: this program. It is called with "evaluator" and the number of this process. */
+clade_status clade_evaluator_start(const char *program, clade_evaluator_process **process) CLADE_CHECK_RESULT;
 clade_channel *clade_evaluator_channel(clade_evaluator_process *process); /* borrowed */
 
 /* An evaluation begins, which may take SECONDS (0: as long as it wants); or, with 0, it is over. Time in which nobody

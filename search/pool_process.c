@@ -57,7 +57,7 @@ static clade_status cannot_start(const single *self, clade_status status, const 
 static clade_status start_evaluator(single *self)
 {
     self->starts++;
-    clade_status status = clade_evaluator_start(NULL, self->limits.memory, &self->process);
+    clade_status status = clade_evaluator_start(NULL, &self->process);
     if (status != CLADE_OK) {
         clade_text reason = {0};
         clade_text_append(&reason, "%s", clade_error_message());
@@ -69,8 +69,8 @@ static clade_status start_evaluator(single *self)
                               clade_text_get(&self->experiment), self->experiment.length);
 }
 
-/* The evaluator is gone, for CAUSE: so is the job it had, which is DONE then. One that was ended from outside before it
- * was ready is started again by the next wait; one that died by itself would do so again. */
+/* The evaluator is gone, for CAUSE, and the job it had is DONE. Whoever waits starts another; but not for ever, when one
+ * after the other dies before it is ready. */
 static clade_status lose(single *self, clade_loss cause, const clade_text *reason, clade_pool_done *done)
 {
     const clade_status left = clade_evaluator_exit_status(self->process);
@@ -85,7 +85,7 @@ static clade_status lose(single *self, clade_loss cause, const clade_text *reaso
         self->job = NULL;
     }
     end_evaluator(self);
-    if (!ready && (cause != CLADE_LOSS_KILLED || self->starts >= MOST_STARTS))
+    if (!ready && self->starts >= MOST_STARTS)
         return cannot_start(self, status, clade_text_get(reason));
     return CLADE_OK;
 }

@@ -1,6 +1,10 @@
 /* Take the experiment, open the files, do jobs until told to stop. */
 #include "search/pool_serve.h"
 
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "clade/alloc.h"
 #include "clade/clock.h"
 #include "clade/log.h"
@@ -30,6 +34,23 @@ static clade_status reply(const server *self, int to, int tag, const clade_reply
 
 /* ---- the start ---- */
 
+/* Let this process allocate BYTES more than it has now (RLIMIT_DATA: heap and private maps, not the parents' mapped
+ * files); 0: as much as there is. */
+static clade_status limit_memory(uint64_t bytes)
+{
+    unsigned long pages = 0;
+    struct rlimit limit;
+    FILE *file = bytes > 0 ? fopen("/proc/self/statm", "re") : NULL;
+    if (file && fscanf(file, "%*u %*u %*u %*u %*u %lu", &pages) != 1)
+        pages = 0;
+    if (file)
+        (void)fclose(file);
+    if (bytes == 0)
+        return CLADE_OK;
+    limit.rlim_cur = limit.rlim_max = (rlim_t)bytes + pages * (rlim_t)sysconf(_SC_PAGESIZE);
+    return setrlimit(RLIMIT_DATA, &limit) == 0 ? CLADE_OK : clade_fail_errno("evaluator", "limit the memory of");
+}
+
 static clade_status take_experiment(server *self)
 {
     const char *json = NULL;
@@ -38,6 +59,7 @@ static clade_status take_experiment(server *self)
     CLADE_TRY(clade_place_read(&self->message, &self->seat.place, &self->seat.ranks, &json, &length));
     if (self->seat.ranks[place->share] != COORDINATOR)
         clade_log_set_rank(self->seat.ranks[place->share]);
+    CLADE_TRY(limit_memory(place->memory));
     CLADE_TRY(clade_experiment_parse(json, length, "the coordinator's experiment", "/", &self->experiment));
     CLADE_TRY(clade_worker_new_share(self->experiment, place->share, place->n_shares, &self->worker));
     self->seat.worker = self->worker;

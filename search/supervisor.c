@@ -123,7 +123,7 @@ static clade_status start_evaluator(supervisor *self)
 {
     const clade_message *in = &self->experiment;
     self->starts++;
-    clade_status status = clade_evaluator_start(NULL, self->place.memory, &self->process);
+    clade_status status = clade_evaluator_start(NULL, &self->process);
     if (status == CLADE_OK)
         status = clade_channel_send(clade_evaluator_channel(self->process), COORDINATOR, CLADE_TAG_EXPERIMENT, NULL, 0,
                                     in->bytes, in->length);
@@ -133,8 +133,7 @@ static clade_status start_evaluator(supervisor *self)
     return say_not_ready(self, status, clade_error_message());
 }
 
-/* It is gone, for CAUSE. One that was ended from outside before it was ready is started again; one that died by itself
- * would do so again. */
+/* It is gone, for CAUSE. One that died before it was ready is started again, but not for ever. */
 static clade_status lose(supervisor *self, clade_loss cause, const char *reason)
 {
     const clade_status left = clade_evaluator_exit_status(self->process);
@@ -145,7 +144,7 @@ static clade_status lose(supervisor *self, clade_loss cause, const char *reason)
     const bool ready = self->ready;
     reply.cause = cause;
     end_evaluator(self);
-    if (!ready && cause == CLADE_LOSS_KILLED && self->starts < MOST_STARTS)
+    if (!ready && self->starts < MOST_STARTS)
         return start_evaluator(self);
     if (!ready)
         return say_not_ready(self, (clade_status)reply.status, reason);

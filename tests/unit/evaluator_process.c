@@ -97,7 +97,7 @@ static clade_evaluator_process *start(void)
     const int32_t rank = 0;
     clade_text bytes = {0};
     assert_ok(clade_experiment_pack(&place, &rank, "{}", &bytes));
-    assert_ok(clade_evaluator_start(NULL, 0, &process));
+    assert_ok(clade_evaluator_start(NULL, &process));
     clade_channel *channel = clade_evaluator_channel(process);
     assert_ok(clade_channel_deliver(channel, 0, CLADE_TAG_EXPERIMENT, NULL, 0, bytes.data, bytes.length));
     assert_ok(clade_channel_await(channel, 0, CLADE_TAG_READY, &in));
@@ -230,9 +230,9 @@ static void programs_may_not_start(void **state)
 {
     (void)state;
     clade_evaluator_process *process = NULL;
-    assert_fails(clade_evaluator_start("/nothing/here", 0, &process), CLADE_EIO, "/nothing/here: cannot start");
+    assert_fails(clade_evaluator_start("/nothing/here", &process), CLADE_EIO, "/nothing/here: cannot start");
     assert_null(process);
-    assert_ok(clade_evaluator_start("/bin/true", 0, &process));
+    assert_ok(clade_evaluator_start("/bin/true", &process));
     expect_loss(process, CLADE_LOSS_CRASH, "ended with exit code 0");
     clade_evaluator_end(process);
     assert_int_equal(clade_alloc_live(), 0);
