@@ -14,7 +14,7 @@ struct clade_neighbours {
     bool *absent;           /* (ranks): was not there when it was added */
 };
 
-/* Processes see each other where the kernel was booted once and pids are counted together. */
+/* Processes see each other where the kernel was booted once, pids are counted together, and the host has one name. */
 void clade_identify(clade_identity *self)
 {
     char boot[64] = "", pids[48] = "";
@@ -22,7 +22,7 @@ void clade_identify(clade_identity *self)
     (void)gethostname(self->host, sizeof self->host - 1);
     FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
     if (file && fgets(boot, sizeof boot, file) && readlink("/proc/self/ns/pid", pids, sizeof pids - 1) > 0)
-        snprintf(self->machine, sizeof self->machine, "%s%s", boot, pids);
+        snprintf(self->machine, sizeof self->machine, "%s%s %s", boot, pids, self->host);
     if (file)
         (void)fclose(file);
 }

@@ -12,7 +12,7 @@
 
 /* What every rank tells the coordinator of itself. */
 typedef struct clade_identity {
-    char host[64], machine[128]; /* MACHINE is equal where pids mean the same; "": not known */
+    char host[64], machine[192]; /* MACHINE is equal where pids mean the same; "": not known */
     int64_t pid;
 } clade_identity;
 
