@@ -186,7 +186,7 @@ clade_status clade_pool_reject(clade_pool *pool, const char *reason, clade_pool_
     clade_pool_done done = {.job = pool->given, .worker = pool->giver, .fault = CLADE_FAULT_JOB};
     pool->given = NULL;
     final->job = done.job->job;
-    clade_text_append(&final->bytes, "%s", reason);
+    clade_text_append(&final->bytes, "what came is no score: %.*s", (int)strcspn(reason, "\n"), reason);
     *again = may_try_again(pool, &done);
     if (*again)
         pool->pending++;

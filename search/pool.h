@@ -74,7 +74,7 @@ clade_status clade_pool_wait(clade_pool *pool, unsigned milliseconds, clade_pool
                              bool *got) CLADE_CHECK_RESULT;
 /* After a clade_pool_wait that gave a result, before the next: its bytes are no score, REASON says why. Counts as a failed
  * try of the job, whose worker is trusted no more. *AGAIN: it is tried again. Else *FINAL is its result, CLADE_EEVAL with
- * REASON. */
+ * the first line of REASON. */
 clade_status clade_pool_reject(clade_pool *pool, const char *reason, clade_pool_result *final,
                                bool *again) CLADE_CHECK_RESULT;
 /* Release everything; accepts NULL. Jobs under way are abandoned; MPI workers live until clade_mpi_finish. */

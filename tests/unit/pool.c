@@ -316,7 +316,7 @@ static void what_is_no_score_is_rejected(void **state)
     assert_int_equal(two.distrusted, 2);
     assert_int_equal(result.job, 8);
     assert_int_equal(result.status, CLADE_EEVAL);
-    assert_string_equal(clade_text_get(&result.bytes), "no score");
+    assert_string_equal(clade_text_get(&result.bytes), "what came is no score: no score");
     clade_text_free(&result.bytes);
     assert_int_equal(clade_pool_pending(pool), 0);
     submit(pool, 10, "work"); /* a result is there to be rejected until the next wait */
