@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A worker that is killed (SIGKILL) costs its evaluation, not the run: the others go on to the same run. Without the last one
 # the job ends with 75, to be resumed. So it is for `--workers N` and for an mpirun by hand with --enable-recovery (Open MPI 5:
-# --with-ft ulfm); an mpirun without it ends with its first dead rank, as ever, and the run is resumed.
+# --with-ft ulfm); what happens without it is in failures.sh.
 . "${CLADE_SOURCE:?}/tests/small_search.sh" || exit 1
 . "$CLADE_SOURCE/tests/job.sh"
 small_experiment 60 24
@@ -35,8 +35,4 @@ ends $(failing 75)
 said "stopped without a worker"
 go_on mpirun $recovery -n 3
 
-begin "any, without recovery" mpirun -n 3 "${search[@]}"
-shoot KILL 2
-ends 137
-go_on mpirun -n 3
 echo "worker_killed: the same run each time"
