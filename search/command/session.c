@@ -21,9 +21,10 @@ clade_status clade_session_begin(uint64_t seconds, bool *is_worker)
         CLADE_TRY(clade_mpi_start(&rank, &size));
     clade_log_set_rank(size > 1 ? rank : CLADE_LOG_NOBODY);
     if (rank == 0) {
-        (void)clade_launch_say_begun();
-        if (clade_mpi_launched())
+        if (clade_mpi_launched()) {
+            (void)clade_launch_say_begun();
             (void)clade_leftovers_remove(NULL);
+        }
         clade_stop_after(seconds);
         return CLADE_OK;
     }

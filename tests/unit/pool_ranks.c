@@ -504,7 +504,7 @@ static void a_rejected_score_costs_its_sender(void **state)
     assert_ok(clade_pool_reject(pool, "no score", &final, &again));
     assert_false(again);
     assert_int_equal(final.status, CLADE_EEVAL);
-    assert_string_equal(clade_text_get(&final.bytes), "no score");
+    assert_non_null(strstr(clade_text_get(&final.bytes), "no score"));
     clade_text_free(&final.bytes);
     assert_int_equal(clade_pool_workers(pool), 1);
     end(pool);
