@@ -221,10 +221,11 @@ static clade_status finish(clade_engine *engine)
 static clade_status end_session(clade_engine *engine, clade_status status)
 {
     const unsigned long long committed = engine->committed;
+    char why[WHY_BYTES]; /* of an interruption: "stopped", or that no worker is left */
+    snprintf(why, sizeof why, "%s", clade_error_message());
     clade_ledger_cancel(engine->ledger);
     if (status == CLADE_EINTERRUPTED) {
-        char detail[64], why[WHY_BYTES]; /* "stopped", or that no worker is left */
-        snprintf(why, sizeof why, "%s", clade_error_message());
+        char detail[64];
         clade_log_record(CLADE_LOG_INFO, CLADE_LOG_NOBODY, "session ends: %s after %llu children", why, committed);
         snprintf(detail, sizeof detail, "{\"committed\":%llu}", committed);
         CLADE_TRY(clade_ledger_put_event(engine->ledger, "interrupted", detail));

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A coordinator that is killed (SIGKILL) ends its job within seconds although mpirun was told to go on without ranks: no
+# A coordinator, or an mpirun, that is killed (SIGKILL) ends its job within seconds although mpirun was told to go on without ranks: no
 # process stays, mpirun's exit code is not 0, and a resume comes to the same run. And what the coordinator ends with comes out,
 # by --workers as it is, by hand as well as mpirun can say it.
 . "${CLADE_SOURCE:?}/tests/small_search.sh" || exit 1
@@ -12,6 +12,12 @@ begin "--workers" "${search[@]}" --workers 2
 shoot KILL 0
 ends 75
 said "without a word.*everything is kept.*clade resume"
+go_on env
+
+begin "and mpirun" "${search[@]}" --workers 2
+kill -KILL $(pgrep -P $launcher)
+ends 75
+said "mpirun was ended by signal 9"
 go_on env
 
 begin "by hand" mpirun $recovery -n 3 "${search[@]}"
