@@ -96,8 +96,11 @@ static clade_status retire(clade_coordinator *self, clade_pool *pool, int rank, 
     return renew(self, group);
 }
 
+/* To be gone on with later, unless what the run depends on has changed. */
 static clade_status no_worker_is_left(const clade_coordinator *self)
 {
+    if (self->refusal == CLADE_EINPUT || self->refusal == CLADE_ECONFIG || self->refusal == CLADE_EINCOMPATIBLE)
+        return clade_fail(self->refusal, "%s", clade_text_get(&self->last_loss));
     return clade_fail(CLADE_EINTERRUPTED, "stopped without a worker (the last: %s)", clade_text_get(&self->last_loss));
 }
 
@@ -113,10 +116,13 @@ static bool take_ready(clade_coordinator *self, int rank, const clade_reply *rep
 {
     if (clade_roster_is_ready(self->roster, rank))
         return nonsense("it says that it is ready for the second time");
-    if (self->roll)
+    if (self->roll) {
         clade_roll_note(self->roll, rank, reply, text);
-    else if (reply->status != CLADE_OK)
-        return nonsense(text);
+    } else if (reply->status != CLADE_OK) {
+        self->refusal = (clade_status)reply->status;
+        const char *reason = strstr(text, ": "); /* behind the host, which is known */
+        return nonsense(reason ? reason + 2 : text);
+    }
     clade_roster_ready(self->roster, rank);
     return true;
 }
@@ -204,6 +210,7 @@ static clade_status take(clade_coordinator *self, clade_pool *pool, const clade_
     const size_t group = clade_roster_group_of(self->roster, in->source);
     const uint64_t epoch = clade_roster_epoch(self->roster, group);
     clade_roster_heard(self->roster, in->source, clade_clock_now());
+    self->refusal = CLADE_OK;
     clade_status status = clade_reply_read(in, &reply, &text);
     bool sense = status == CLADE_OK;
     if (sense && reply.epoch > epoch)
@@ -225,6 +232,24 @@ static clade_status take(clade_coordinator *self, clade_pool *pool, const clade_
     return status;
 }
 
+/* Who is dead or silent, now that all that was said is taken. */
+static clade_status judge(clade_coordinator *self, clade_pool *pool, double now)
+{
+    self->refusal = CLADE_OK;
+    for (int rank = clade_link_next_dead(); rank > 0; rank = clade_link_next_dead())
+        if (clade_roster_lives(self->roster, rank))
+            CLADE_TRY(retire(self, pool, rank, "its process is gone"));
+    for (int rank = clade_roster_silent(self->roster, now, self->limits.silence); rank > 0;
+         rank = clade_roster_silent(self->roster, now, self->limits.silence)) {
+        clade_text why = {0};
+        clade_text_append(&why, "it has been silent for %.3g s", self->limits.silence);
+        const clade_status status = retire(self, pool, rank, clade_text_get(&why));
+        clade_text_free(&why);
+        CLADE_TRY(status);
+    }
+    return clade_roster_workers(self->roster) > 0 ? CLADE_OK : no_worker_is_left(self);
+}
+
 clade_status clade_ranks_listen(clade_coordinator *self, clade_pool *pool, clade_pool_done *done)
 {
     const double now = clade_clock_now();
@@ -239,19 +264,7 @@ clade_status clade_ranks_listen(clade_coordinator *self, clade_pool *pool, clade
         if (done->job)
             return CLADE_OK;
     }
-    /* Only now, when all that it had to say was taken. */
-    for (int rank = clade_link_next_dead(); rank > 0; rank = clade_link_next_dead())
-        if (clade_roster_lives(self->roster, rank))
-            CLADE_TRY(retire(self, pool, rank, "its process is gone"));
-    for (int rank = clade_roster_silent(self->roster, now, self->limits.silence); rank > 0;
-         rank = clade_roster_silent(self->roster, now, self->limits.silence)) {
-        clade_text why = {0};
-        clade_text_append(&why, "it has been silent for %.3g s", self->limits.silence);
-        const clade_status status = retire(self, pool, rank, clade_text_get(&why));
-        clade_text_free(&why);
-        CLADE_TRY(status);
-    }
-    return clade_roster_workers(self->roster) > 0 ? CLADE_OK : no_worker_is_left(self);
+    return clade_roster_workers(self->roster) > 0 ? judge(self, pool, now) : no_worker_is_left(self);
 }
 
 /* ---- the backend ---- */

@@ -24,6 +24,7 @@ typedef struct clade_coordinator {
     clade_outgoing **out;     /* (n_out of most_out): messages on their way */
     size_t n_out, most_out;
     clade_text last_loss; /* why the last rank was given up */
+    clade_status refusal; /* it could not start its evaluator again, for this; else CLADE_OK */
     clade_roll *roll;     /* borrowed; NULL once the run is under way */
 } clade_coordinator;
 

@@ -45,7 +45,7 @@ static bool all_ready(const clade_coordinator *self)
     return ready;
 }
 
-static clade_status judge(clade_roll *roll, size_t group)
+static clade_status judge_roll(clade_roll *roll, size_t group)
 {
     if (roll->failures > 1)
         clade_text_append(&roll->failure, " (and %zu more ranks)", roll->failures - 1);
@@ -76,7 +76,7 @@ static clade_status call_roll(clade_coordinator *self, size_t group)
     }
     self->roll = NULL;
     if (status == CLADE_OK)
-        status = judge(&roll, group);
+        status = judge_roll(&roll, group);
     clade_text_free(&roll.platform);
     clade_text_free(&roll.failure);
     return status;
