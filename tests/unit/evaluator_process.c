@@ -32,11 +32,18 @@ static off_t count_up(const char *recipe)
     return info.st_size;
 }
 
+/* Without what a sanitizer would make of it. */
+static void die_of(int number)
+{
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
 static void do_job(clade_channel *channel, const clade_job *job)
 {
     const char *recipe = job->recipe;
     if (strncmp(recipe, "signal ", 7) == 0)
-        (void)raise(atoi(recipe + 7));
+        die_of(atoi(recipe + 7));
     else if (strncmp(recipe, "exit ", 5) == 0)
         _exit(atoi(recipe + 5));
     else if (strcmp(recipe, "hang") == 0)
@@ -50,9 +57,9 @@ static void do_job(clade_channel *channel, const clade_job *job)
     else if (strcmp(recipe, "close") == 0 && shutdown(clade_channel_fd(channel), SHUT_RDWR) == 0)
         (void)pause();
     else if (strncmp(recipe, "once ", 5) == 0 && count_up(recipe) == 1)
-        (void)raise(SIGSEGV);
+        die_of(SIGSEGV);
     else if (strncmp(recipe, "killed ", 7) == 0 && count_up(recipe) <= 4)
-        (void)raise(SIGKILL);
+        die_of(SIGKILL);
     else if (strcmp(recipe, "failure") == 0)
         say(channel, CLADE_TAG_RESULT, job->number, CLADE_EEVAL, "its weights are not finite");
     else
@@ -69,11 +76,11 @@ static int evaluate(void)
         return 0;
     const char *json = in.bytes + sizeof(clade_place) + sizeof(int32_t);
     if (strcmp(json, "crashes") == 0)
-        (void)raise(SIGABRT);
+        die_of(SIGABRT);
     if (strncmp(json, "killed ", 7) == 0 && count_up(json) <= 3)
-        (void)raise(SIGKILL);
+        die_of(SIGKILL);
     if (strcmp(json, "is killed") == 0)
-        (void)raise(SIGKILL);
+        die_of(SIGKILL);
     const bool once = strncmp(json, "once ", 5) == 0 && count_up(json) > 1;
     const bool bad = strcmp(json, "bad") == 0 || once;
     say(channel, CLADE_TAG_READY, 0, bad ? CLADE_EINPUT : CLADE_OK, bad ? "zoo/base: is not there" : "platform");
