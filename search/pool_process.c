@@ -65,8 +65,10 @@ static clade_status start_evaluator(single *self)
         clade_text_free(&reason);
         return status;
     }
-    return clade_channel_send(clade_evaluator_channel(self->process), COORDINATOR, CLADE_TAG_EXPERIMENT, NULL, 0,
-                              clade_text_get(&self->experiment), self->experiment.length);
+    clade_channel *channel = clade_evaluator_channel(self->process);
+    status = clade_channel_send(channel, COORDINATOR, CLADE_TAG_EXPERIMENT, NULL, 0, clade_text_get(&self->experiment),
+                                self->experiment.length);
+    return clade_channel_ended(channel) ? CLADE_OK : status; /* a look at it will tell */
 }
 
 /* The evaluator is gone, for CAUSE, and the job it had is DONE. Whoever waits starts another; but not for ever, when one

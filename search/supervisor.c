@@ -12,15 +12,10 @@
 #include "clade/alloc.h"
 #include "clade/clock.h"
 #include "search/evaluator_process.h"
+#include "search/outbox.h"
 
 /* Microseconds while one rank alone evaluates: only STOP may come then, and what the channel brings wakes at once. */
 enum { COORDINATOR = 0, MOST_STARTS = 5, BUSY_NAP = 20000 };
-
-/* A message on its way. */
-typedef struct letter {
-    struct letter *next;
-    clade_outgoing *out;
-} letter;
 
 typedef struct supervisor {
     clade_message experiment; /* owned; the ranks are in it */
@@ -31,42 +26,10 @@ typedef struct supervisor {
     uint64_t job;
     unsigned starts;   /* of evaluators in this epoch */
     double next_alive; /* moment */
-    letter *letters;   /* owned */
+    clade_outbox out;
 } supervisor;
 
 /* ---- to other ranks ---- */
-
-static clade_status send_message(supervisor *self, int to, int tag, const void *header, size_t header_length,
-                                 const char *body, size_t length)
-{
-    letter *new = clade_calloc(1, sizeof *new);
-    if (!new)
-        return clade_fail_memory(sizeof *new, "a message");
-    const clade_status status = clade_link_send(to, tag, header, header_length, body, length, &new->out);
-    if (status != CLADE_OK) {
-        clade_free(new);
-        return status;
-    }
-    new->next = self->letters;
-    self->letters = new;
-    return CLADE_OK;
-}
-
-static clade_status drop_sent(supervisor *self)
-{
-    for (letter **at = &self->letters; *at;) {
-        bool done = false;
-        letter *one = *at;
-        CLADE_TRY(clade_link_sent(&one->out, &done));
-        if (done) {
-            *at = one->next;
-            clade_free(one);
-        } else {
-            at = &one->next;
-        }
-    }
-    return CLADE_OK;
-}
 
 static clade_reply stamp(const supervisor *self, const clade_reply *from)
 {
@@ -77,9 +40,17 @@ static clade_reply stamp(const supervisor *self, const clade_reply *from)
     return reply;
 }
 
+/* What is under way here. */
+static clade_reply state_now(const supervisor *self)
+{
+    const clade_reply state = {.job = self->busy ? self->job : (uint64_t)CLADE_NO_JOB,
+                               .seconds = self->busy ? clade_evaluator_seconds(self->process) : 0.0};
+    return stamp(self, &state);
+}
+
 static clade_status say(supervisor *self, int tag, const clade_reply *reply, const clade_text *text)
 {
-    return send_message(self, COORDINATOR, tag, reply, sizeof *reply, clade_text_get(text), text->length);
+    return clade_outbox_send(&self->out, COORDINATOR, tag, reply, sizeof *reply, clade_text_get(text), text->length);
 }
 
 /* READY of a rank that has no evaluator: "HOST: REASON". */
@@ -100,13 +71,11 @@ static clade_status say_not_ready(supervisor *self, clade_status why, const char
 static clade_status say_alive(supervisor *self)
 {
     const double now = clade_clock_now();
-    const clade_reply state = {.job = self->busy ? self->job : (uint64_t)CLADE_NO_JOB,
-                               .seconds = self->busy ? clade_evaluator_seconds(self->process) : 0.0};
     if (!self->ranks || !(self->place.heartbeat > 0.0) || now < self->next_alive)
         return CLADE_OK;
     self->next_alive = now + self->place.heartbeat;
-    const clade_reply reply = stamp(self, &state);
-    return send_message(self, COORDINATOR, CLADE_TAG_ALIVE, &reply, sizeof reply, NULL, 0);
+    const clade_reply reply = state_now(self);
+    return clade_outbox_send(&self->out, COORDINATOR, CLADE_TAG_ALIVE, &reply, sizeof reply, NULL, 0);
 }
 
 /* ---- the evaluator's life ---- */
@@ -118,17 +87,24 @@ static void end_evaluator(supervisor *self)
     self->ready = self->busy = false;
 }
 
+/* A failure of the channel that is not a lack of memory here. */
+static bool is_its_fault(const clade_channel *channel, clade_status status)
+{
+    return status != CLADE_OK && (status != CLADE_EIO || clade_channel_ended(channel));
+}
+
 /* Start one and hand it the experiment; one that cannot be started is a rank that is not ready. */
 static clade_status start_evaluator(supervisor *self)
 {
     const clade_message *in = &self->experiment;
     self->starts++;
     clade_status status = clade_evaluator_start(NULL, &self->process);
-    if (status == CLADE_OK)
-        status = clade_channel_send(clade_evaluator_channel(self->process), COORDINATOR, CLADE_TAG_EXPERIMENT, NULL, 0,
-                                    in->bytes, in->length);
-    if (status == CLADE_OK)
-        return CLADE_OK;
+    if (status == CLADE_OK) {
+        clade_channel *channel = clade_evaluator_channel(self->process);
+        status = clade_channel_send(channel, COORDINATOR, CLADE_TAG_EXPERIMENT, NULL, 0, in->bytes, in->length);
+        if (status == CLADE_OK || is_its_fault(channel, status)) /* which a look at it will tell */
+            return CLADE_OK;
+    }
     end_evaluator(self);
     return say_not_ready(self, status, clade_error_message());
 }
@@ -137,18 +113,16 @@ static clade_status start_evaluator(supervisor *self)
 static clade_status lose(supervisor *self, clade_loss cause, const char *reason)
 {
     const clade_status left = clade_evaluator_exit_status(self->process);
-    const clade_reply state = {.job = self->busy ? self->job : (uint64_t)CLADE_NO_JOB,
-                               .seconds = self->busy ? clade_evaluator_seconds(self->process) : 0.0,
-                               .status = left == CLADE_OK ? CLADE_EEVAL : left};
-    clade_reply reply = stamp(self, &state);
     const bool ready = self->ready;
+    clade_reply reply = state_now(self);
+    reply.status = left == CLADE_OK ? CLADE_EEVAL : left;
     reply.cause = cause;
     end_evaluator(self);
     if (!ready && self->starts < MOST_STARTS)
         return start_evaluator(self);
     if (!ready)
         return say_not_ready(self, (clade_status)reply.status, reason);
-    return send_message(self, COORDINATOR, CLADE_TAG_LOST, &reply, sizeof reply, reason, strlen(reason));
+    return clade_outbox_send(&self->out, COORDINATOR, CLADE_TAG_LOST, &reply, sizeof reply, reason, strlen(reason));
 }
 
 /* What it sent, or that it sent nothing more, is a failure with a message: end it. */
@@ -161,12 +135,6 @@ static clade_status blame(supervisor *self)
         status = lose(self, cause, clade_text_get(&reason));
     clade_text_free(&reason);
     return status;
-}
-
-/* A failure of the channel that is not a lack of memory here. */
-static bool is_its_fault(const clade_channel *channel, clade_status status)
-{
-    return status != CLADE_OK && (status != CLADE_EIO || clade_channel_ended(channel));
 }
 
 static clade_status look(supervisor *self)
@@ -304,7 +272,7 @@ static clade_status send_to_group(supervisor *self, const clade_message *in, con
         const clade_reply stamped = stamp(self, reply);
         memcpy(in->bytes, &stamped, sizeof stamped);
     }
-    return send_message(self, in->source, in->tag, &epoch, sizeof epoch, in->bytes, in->length);
+    return clade_outbox_send(&self->out, in->source, in->tag, &epoch, sizeof epoch, in->bytes, in->length);
 }
 
 static clade_status pass_frame(supervisor *self, const clade_message *in, const clade_reply *said,
@@ -361,13 +329,13 @@ static clade_status turn(supervisor *self, bool *active)
     if (self->process && !framed)
         CLADE_TRY(look(self));
     CLADE_TRY(say_alive(self));
-    return drop_sent(self);
+    return clade_outbox_sweep(&self->out);
 }
 
 /* Until the channel brings something, or about *PAUSE microseconds, and twice as long the next time. */
 static void rest(const supervisor *self, long *pause)
 {
-    const bool alone = self->busy && self->place.n_shares == 1 && !self->letters;
+    const bool alone = self->busy && self->place.n_shares == 1 && !self->out.first;
     const long longest = alone ? BUSY_NAP : CLADE_WORKER_NAP;
     const struct timespec length = {.tv_nsec = *pause * 1000};
     struct pollfd watched = {.fd = self->process ? clade_channel_fd(clade_evaluator_channel(self->process)) : -1,
@@ -402,11 +370,7 @@ clade_status clade_supervise(void)
     if (status != CLADE_OK)
         clade_link_abandon();
     end_evaluator(&self);
-    while (self.letters) { /* what has not left keeps its bytes: MPI may still read them */
-        letter *one = self.letters;
-        self.letters = one->next;
-        clade_free(one);
-    }
+    clade_outbox_drop(&self.out);
     clade_free(self.experiment.bytes);
     return status;
 }
