@@ -20,8 +20,9 @@ else
     command=("$clade" search "$experiment" --run "$run")
 fi
 
-# --signal=B: goes to this shell alone, so mpirun runs in the background and the signal is passed on; mpirun forwards USR1 to the ranks.
-mpirun --bind-to core "${command[@]}" &
+# --signal=B: goes to this shell alone, so the search runs in the background and the signal is passed on. It starts mpirun itself, so that
+# it goes on when workers die and its exit code is what it says.
+"${command[@]}" --workers "$((${SLURM_NTASKS:?} - 1))" &
 launcher=$!
 interrupted=0
 trap 'interrupted=1; kill -USR1 "$launcher" 2>/dev/null || true' USR1

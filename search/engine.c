@@ -46,6 +46,7 @@ static clade_status report(clade_engine *engine, bool last)
                                .images = engine->images,
                                .seconds = engine->seconds_before + now - engine->started,
                                .workers = clade_pool_workers(engine->pool),
+                               .workers_retired = clade_pool_retired(engine->pool),
                                .eta_seconds = -1.0,
                                .front = engine->front.count,
                                .hypervolume = engine->hypervolume,
@@ -160,6 +161,18 @@ static clade_status collect(clade_engine *engine)
     return CLADE_OK;
 }
 
+/* The ledger knows of workers that were given up: `clade status` shows them. */
+static clade_status note_retired(clade_engine *engine)
+{
+    char detail[64];
+    const size_t retired = clade_pool_retired(engine->pool);
+    if (retired == engine->retired)
+        return CLADE_OK;
+    engine->retired = retired;
+    snprintf(detail, sizeof detail, "{\"workers\":%zu,\"retired\":%zu}", clade_pool_workers(engine->pool), retired);
+    return clade_ledger_put_event(engine->ledger, "workers", detail);
+}
+
 /* When nothing works from the start, the experiment is wrong, and its budget is better kept. */
 static clade_status check_failures(const clade_engine *engine, bool finished)
 {
@@ -192,6 +205,7 @@ static clade_status run_loop(clade_engine *engine)
         CLADE_TRY(submit(engine));
         CLADE_TRY(follow_best(engine));
         CLADE_TRY(collect(engine));
+        CLADE_TRY(note_retired(engine));
     }
 }
 

@@ -20,9 +20,9 @@ typedef struct clade_progress {
     uint64_t waiting;                            /* of these, with a result that waits for its turn */
     uint64_t images;                             /* forwarded on the search split for the committed */
     double seconds;                              /* of the run, over all its sessions */
-    size_t workers;
-    double children_per_second, eta_seconds; /* eta < 0: unknown */
-    size_t front;                            /* members */
+    size_t workers, workers_retired;             /* that go on; that were given up in this session */
+    double children_per_second, eta_seconds;     /* eta < 0: unknown */
+    size_t front;                                /* members */
     double hypervolume; /* of the front, in the experiment's first two or three objectives, against a
                            fixed reference point (archive.h) */
     const double *best; /* (n_objectives) best value of each */

@@ -175,6 +175,23 @@ clade_status clade_engine_ask(clade_engine *engine)
 
 /* ---- results ---- */
 
+/* What came as the score of the slot's child cannot be read, for the reason that is the last failure: *AGAIN, it is
+ * scored once more, or the child has failed. */
+static clade_status reject(clade_engine *engine, clade_slot *slot, bool *again)
+{
+    clade_pool_result final;
+    clade_text reason = {0};
+    clade_text_append(&reason, "%s", clade_error_message());
+    clade_status status = clade_text_status(&reason);
+    if (status == CLADE_OK)
+        status = clade_pool_reject(engine->pool, clade_text_get(&reason), &final, again);
+    clade_text_free(&reason);
+    CLADE_TRY(status);
+    clade_outcome_fini(&slot->outcome);
+    slot->outcome.cost = 1; /* as of a child that fails */
+    return *again ? CLADE_OK : clade_take_result(&final, &slot->result);
+}
+
 clade_status clade_engine_arrive(clade_engine *engine, clade_pool_result *result)
 {
     clade_slot *slot = slot_of(engine, result->job);
@@ -184,16 +201,23 @@ clade_status clade_engine_arrive(clade_engine *engine, clade_pool_result *result
                           (unsigned long long)result->job);
     }
     const uint64_t child = result->job;
+    bool again = false;
     clade_status status = clade_take_result(result, &slot->result);
-    slot->result.child = child;
-    slot->result.split = CLADE_SEARCH;
     if (status == CLADE_OK)
         status = settle(engine, slot);
+    if (status != CLADE_OK && status != CLADE_EIO) /* which is a lack of memory here */
+        status = reject(engine, slot, &again);
+    if (status == CLADE_OK &&
+        slot->result.status == CLADE_EINPUT) /* twice, and what else is scored may be wrong, too */
+        status = clade_fail(CLADE_EINPUT, "%s", clade_text_get(&slot->result.reason));
     if (status != CLADE_OK)
         return clade_fail_prefix(status, "child %llu", (unsigned long long)child);
+    slot->result.child = child;
+    slot->result.split = CLADE_SEARCH;
     slot->result.images = slot->outcome.images;
-    slot->state = CLADE_SLOT_ARRIVED;
-    engine->arrived[engine->n_arrived++] = child;
+    slot->state = again ? CLADE_SLOT_WAITING : CLADE_SLOT_ARRIVED;
+    if (!again)
+        engine->arrived[engine->n_arrived++] = child;
     return CLADE_OK;
 }
 

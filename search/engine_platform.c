@@ -70,10 +70,12 @@ static clade_status judge(clade_engine *engine, uint64_t child, const clade_eval
     char detail[160];
     double largest = 0.0;
     const unsigned long long number = (unsigned long long)child;
-    const bool scored = now->status == CLADE_OK;
+    bool scored = now->status == CLADE_OK;
     const bool same = scored && strcmp(clade_text_get(&old->score), clade_text_get(&now->score)) == 0;
-    if (scored && !same)
-        CLADE_TRY(distance(engine, &old->score, &now->score, &largest));
+    const clade_status compared = scored && !same ? distance(engine, &old->score, &now->score, &largest) : CLADE_OK;
+    if (compared == CLADE_EIO) /* a lack of memory */
+        return compared;
+    scored = scored && compared == CLADE_OK;
     if (same)
         clade_log(CLADE_LOG_INFO, "child %llu was scored again here, and agrees in every bit with what it was there",
                   number);
@@ -85,7 +87,7 @@ static clade_status judge(clade_engine *engine, uint64_t child, const clade_eval
             number, largest);
     else
         clade_log(CLADE_LOG_WARNING, "child %llu could not be scored again here: %s", number,
-                  clade_text_get(&now->reason));
+                  compared == CLADE_OK ? clade_text_get(&now->reason) : clade_error_message());
     snprintf(detail, sizeof detail, "{\"child\":%llu,\"found\":\"%s\",\"largest_difference\":%.3g}", number,
              same     ? "agrees"
              : scored ? "differs"

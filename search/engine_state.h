@@ -77,6 +77,7 @@ typedef struct clade_engine {
     double seconds_before;       /* seconds of all earlier sessions */
     double live_since;           /* monotonic time of the end of the replay */
     double last_progress, next_best;
+    size_t retired;        /* workers, as the ledger has it */
     uint64_t best_written; /* the child best/ is about; UINT64_MAX: none */
 } clade_engine;
 

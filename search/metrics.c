@@ -95,6 +95,8 @@ void clade_metrics_print(const clade_experiment *experiment, const clade_progres
         progress->hypervolume);
     put_best(&p, experiment, progress);
     put(&p, "clade_workers", "gauge", "Workers of this session; a group is one.", (double)progress->workers);
+    put(&p, "clade_workers_retired", "gauge", "Workers of this session that were given up.",
+        (double)progress->workers_retired);
     put(&p, "clade_ledger_bytes", "gauge", "Bytes of run.db and its write-ahead log.", (double)ledger_bytes);
     if (p.run.failed)
         text->failed = true;

@@ -5,28 +5,29 @@
  * than any recipe; what is divided is the forward passes, and the memory and the start-up of the items. In a race the
  * ranks meet after every rung: members send what they have seen, the leader decides by the joined score and says so.
  * The joined score is that of one worker, byte for byte, so groups change no result; they are not part of an
- * experiment. */
+ * experiment.
+ *
+ * All of this is done by evaluators, over their channels; the supervisors between them pass frames on (pool_link.h). */
 #ifndef CLADE_POOL_GROUP_H
 #define CLADE_POOL_GROUP_H
 
-#include "search/pool_link.h"
+#include "search/channel.h"
 
-/* Where a rank stands: the header of EXPERIMENT. */
-typedef struct clade_place {
-    int64_t leader;           /* its rank; the members have the ranks behind it */
-    uint64_t share, n_shares; /* share 0 is the leader's */
-} clade_place;
-
-/* Of rank RANK of the ranks 1 .. WORKERS in groups of SIZE (1 or more); the last group may be smaller. */
-clade_place clade_place_of(size_t rank, size_t workers, size_t size);
+/* Where an evaluator is in its group; all borrowed. */
+typedef struct clade_seat {
+    clade_place place;
+    const int32_t *ranks; /* (place.n_shares), in the order of the shares; of share 0, the leader's, first */
+    clade_channel *channel;
+    clade_worker *worker;
+} clade_seat;
 
 /* The leader's part of the job in IN: pass it on, score the own share, take the others'. RESULT is what a worker on its
  * own returns for the job, TEXT (empty) the score's JSON or the reason. What is returned is not of the job: a message
- * that could not be sent or taken, after which this rank cannot go on. */
-clade_status clade_group_lead(const clade_place *place, clade_worker *worker, const clade_message *in,
-                              const clade_job *job, clade_status *result, clade_text *text) CLADE_CHECK_RESULT;
+ * that could not be sent or taken, after which this evaluator cannot go on. */
+clade_status clade_group_lead(const clade_seat *seat, const clade_message *in, const clade_job *job,
+                              clade_status *result, clade_text *text) CLADE_CHECK_RESULT;
 /* A member's: RESULT and TEXT of its share. */
-clade_status clade_group_follow(const clade_place *place, clade_worker *worker, const clade_job *job,
-                                clade_status *result, clade_text *text) CLADE_CHECK_RESULT;
+clade_status clade_group_follow(const clade_seat *seat, const clade_job *job, clade_status *result,
+                                clade_text *text) CLADE_CHECK_RESULT;
 
 #endif

@@ -1,15 +1,9 @@
 /* What the messages between ranks say, and waiting for them. */
+#include <math.h>
 #include <string.h>
 
 #include "clade/alloc.h"
 #include "search/pool_link.h"
-
-typedef struct job_header {
-    uint64_t job;
-    int64_t split;
-    uint64_t batch, items;
-    uint64_t recipe_length; /* recipe, NUL and race follow, the race up to the end */
-} job_header;
 
 /* ---- waiting ---- */
 
@@ -40,6 +34,34 @@ clade_status clade_link_deliver(int to, int tag, const void *header, size_t head
     }
 }
 
+/* ---- experiments ---- */
+
+clade_status clade_experiment_pack(const clade_place *place, const int32_t *ranks, const char *json, clade_text *bytes)
+{
+    clade_text_append_bytes(bytes, place, sizeof *place);
+    clade_text_append_bytes(bytes, ranks, place->n_shares * sizeof *ranks);
+    clade_text_append_bytes(bytes, json, strlen(json));
+    return clade_text_status(bytes);
+}
+
+clade_status clade_place_read(const clade_message *in, clade_place *place, const int32_t **ranks, const char **json,
+                              size_t *length)
+{
+    const size_t body = in->length < sizeof *place ? 0 : in->length - sizeof *place;
+    *place = (clade_place){0};
+    if (in->length >= sizeof *place)
+        memcpy(place, in->bytes, sizeof *place);
+    if (in->tag != CLADE_TAG_EXPERIMENT || place->share >= place->n_shares || place->n_shares > body / sizeof **ranks)
+        return clade_fail(CLADE_EINTERNAL,
+                          "MPI: found a message with tag %d of %zu bytes, expected an experiment for one of some ranks "
+                          "(share %llu of %llu)",
+                          in->tag, in->length, (unsigned long long)place->share, (unsigned long long)place->n_shares);
+    *ranks = (const int32_t *)(const void *)(in->bytes + sizeof *place); /* aligned, as all that is allocated */
+    *json = in->bytes + sizeof *place + place->n_shares * sizeof **ranks;
+    *length = body - place->n_shares * sizeof **ranks;
+    return CLADE_OK;
+}
+
 /* ---- replies ---- */
 
 clade_status clade_reply_read(const clade_message *in, clade_reply *reply, clade_text *text)
@@ -48,26 +70,39 @@ clade_status clade_reply_read(const clade_message *in, clade_reply *reply, clade
         return clade_fail(CLADE_EINTERNAL, "MPI: rank %d sent %zu bytes, expected at least %zu", in->source, in->length,
                           sizeof *reply);
     memcpy(reply, in->bytes, sizeof *reply);
+    const bool known = (reply->status >= CLADE_OK && reply->status <= CLADE_EIO) || reply->status == CLADE_EINTERRUPTED;
+    if (!known || !isfinite(reply->seconds) || reply->seconds < 0.0)
+        return clade_fail(CLADE_EINTERNAL, "MPI: rank %d sent status %lld after %g seconds, which there is not",
+                          in->source, (long long)reply->status, reply->seconds);
     clade_text_append_bytes(text, in->bytes + sizeof *reply, in->length - sizeof *reply);
     return clade_text_status(text);
 }
 
 /* ---- jobs ---- */
 
-clade_status clade_job_send(int to, const clade_pool_job *job, clade_outgoing **out)
+clade_job_header clade_job_header_of(const clade_pool_job *job, double seconds)
 {
-    const job_header header = {
-        .job = job->job, .split = job->split, .batch = job->batch, .items = job->items, .recipe_length = job->length};
-    return clade_link_send(to, CLADE_TAG_JOB, &header, sizeof header, job->recipe, job->length + 1 + job->race_length,
-                           out);
+    return (clade_job_header){.job = job->job,
+                              .split = job->split,
+                              .batch = job->batch,
+                              .items = job->items,
+                              .seconds = seconds,
+                              .recipe_length = job->length};
 }
 
-clade_status clade_job_read(const clade_message *in, clade_job *job)
+clade_status clade_job_send(int to, const clade_pool_job *job, double seconds, clade_outgoing **out)
 {
-    job_header header = {0};
+    const clade_job_header header = clade_job_header_of(job, seconds);
+    return clade_link_send(to, CLADE_TAG_JOB, &header, sizeof header, job->recipe, clade_job_body(job), out);
+}
+
+clade_status clade_job_read(const clade_message *in, clade_job *job, double *seconds)
+{
+    clade_job_header header = {0};
     const size_t body = in->length < sizeof header ? 0 : in->length - sizeof header;
     if (body > 0)
         memcpy(&header, in->bytes, sizeof header);
+    *seconds = header.seconds;
     if ((in->tag != CLADE_TAG_JOB && in->tag != CLADE_TAG_SHARE) || header.recipe_length >= body ||
         (header.split != CLADE_SEARCH && header.split != CLADE_HOLDOUT))
         return clade_fail(CLADE_EINTERNAL,

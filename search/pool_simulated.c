@@ -97,11 +97,11 @@ static void put_idle(simulated *self, size_t index)
     self->idle[(self->first_idle + self->n_idle++) % self->plan.workers] = index;
 }
 
-static clade_pool_job *next_job(simulated *self, clade_pool *pool)
+static clade_pool_job *next_job(simulated *self, clade_pool *pool, size_t index)
 {
     clade_pool_job *job = self->lost;
     if (!job)
-        return clade_pool_take(pool);
+        return clade_pool_take(pool, index);
     self->lost = job->next;
     return job;
 }
@@ -126,7 +126,7 @@ static void deal(simulated *self, clade_pool *pool)
 {
     size_t index;
     while (take_idle(self, &index)) {
-        clade_pool_job *job = next_job(self, pool);
+        clade_pool_job *job = next_job(self, pool, index);
         if (!job) {
             /* Back to the front: it goes on waiting. */
             self->first_idle = (self->first_idle + self->plan.workers - 1) % self->plan.workers;
@@ -167,21 +167,22 @@ static void evaluate(simulated *self, const clade_pool_job *job, clade_pool_resu
     self->counts.failed += result->status != CLADE_OK;
 }
 
-static clade_status give(simulated *self, size_t index, clade_pool_result *result)
+static clade_status give(simulated *self, size_t index, clade_pool_done *done)
 {
     worker *w = &self->workers[index];
-    result->job = w->job->job;
+    clade_pool_result *result = &done->result;
+    done->job = w->job;
+    done->worker = index;
     result->rank = (int)index + 1;
     result->seconds = w->end - w->begin;
     evaluate(self, w->job, result);
-    clade_free(w->job);
     w->job = NULL;
     put_idle(self, index);
     return clade_text_status(&result->bytes);
 }
 
 /* As the coordinator of real ranks: a worker whose result is taken gets its next job before the result is worked on. */
-static clade_status next_result(simulated *self, clade_pool *pool, bool waits, clade_pool_result *result, bool *got)
+static clade_status next_result(simulated *self, clade_pool *pool, bool waits, clade_pool_done *done)
 {
     for (;;) {
         deal(self, pool);
@@ -195,15 +196,13 @@ static clade_status next_result(simulated *self, clade_pool *pool, bool waits, c
             keep_lost(self, &self->workers[due.worker]);
             continue;
         }
-        CLADE_TRY(give(self, due.worker, result));
+        CLADE_TRY(give(self, due.worker, done));
         deal(self, pool);
-        *got = true;
         return CLADE_OK;
     }
 }
 
-static clade_status simulated_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_result *result,
-                                   bool *got)
+static clade_status simulated_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_done *done)
 {
     simulated *self = state;
     if (self->plan.thinking != CLADE_THINKS_AT_ONCE) {
@@ -211,11 +210,7 @@ static clade_status simulated_wait(void *state, clade_pool *pool, unsigned milli
         self->counts.thought += thought;
         self->now += thought;
     }
-    const clade_status status = next_result(self, pool, milliseconds > 0, result, got);
-    if (status != CLADE_OK) {
-        clade_text_free(&result->bytes);
-        *got = false;
-    }
+    const clade_status status = next_result(self, pool, milliseconds > 0, done);
     self->left_at = clock_of(self->plan.thinking);
     return status;
 }

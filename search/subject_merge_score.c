@@ -93,31 +93,59 @@ static clade_status add_member(scorings *list, uint64_t child)
     return status;
 }
 
-static clade_status put_scored(const scorings *list, clade_pool_result *result)
+static const char *name_of(const scoring *item)
+{
+    return item->reference[0] != '\0' ? item->reference : "a member of the front";
+}
+
+/* RESULT, of ITEM, into ROW. A score that cannot be read is a failure: *AGAIN, it is scored once more. */
+static clade_status take_scored(const scorings *list, const scoring *item, clade_pool_result *result,
+                                clade_evaluation_row *row, bool *again)
 {
     const clade_merge_subject *subject = list->subject;
-    clade_evaluation_row row = {0};
+    const clade_score_plan plan = clade_plan_of(subject->experiment, item->split);
     clade_score score = {0};
+    clade_text reason = {0};
+    CLADE_TRY(clade_take_result(result, row));
+    if (row->status != CLADE_OK)
+        return CLADE_OK;
+    clade_status status =
+        clade_score_parse(clade_text_get(&row->score), row->score.length, subject->probes, &plan, &score);
+    row->images = score.images;
+    clade_score_fini(&score);
+    if (status == CLADE_OK || status == CLADE_EIO) /* which is a lack of memory here */
+        return status;
+    clade_text_append(&reason, "%s", clade_error_message());
+    status = clade_text_status(&reason);
+    if (status == CLADE_OK)
+        status = clade_pool_reject(list->session->pool, clade_text_get(&reason), result, again);
+    if (status == CLADE_OK && !*again)
+        status = clade_take_result(result, row);
+    row->images = 0;
+    clade_text_free(&reason);
+    return status;
+}
+
+static clade_status put_scored(const scorings *list, clade_pool_result *result)
+{
+    clade_evaluation_row row = {0};
+    bool again = false;
     if (result->job >= list->count)
         return clade_fail(CLADE_EINTERNAL, "pool: a result of job %llu, which was not submitted",
                           (unsigned long long)result->job);
     const scoring *item = &list->items[result->job];
-    const clade_score_plan plan = clade_plan_of(subject->experiment, item->split);
-    clade_status status = clade_take_result(result, &row);
+    clade_status status = take_scored(list, item, result, &row, &again);
     row.child = item->child;
     row.split = item->split;
-    if (status == CLADE_OK && row.status == CLADE_OK)
-        status = clade_score_parse(clade_text_get(&row.score), row.score.length, subject->probes, &plan, &score);
-    else if (status == CLADE_OK)
-        clade_log(CLADE_LOG_WARNING, "%s could not be scored on %s: %s",
-                  item->reference[0] ? item->reference : "a member of the front", clade_split_name(item->split),
+    if (status == CLADE_OK && !again && row.status == CLADE_EINPUT)
+        status = clade_fail(CLADE_EINPUT, "%s: %s", name_of(item), clade_text_get(&row.reason));
+    if (status == CLADE_OK && !again && row.status != CLADE_OK)
+        clade_log(CLADE_LOG_WARNING, "%s could not be scored on %s: %s", name_of(item), clade_split_name(item->split),
                   clade_text_get(&row.reason));
-    row.images = score.images;
-    if (status == CLADE_OK && item->reference[0] != '\0')
+    if (status == CLADE_OK && !again && item->reference[0] != '\0')
         status = clade_ledger_put_reference(list->session->ledger, item->reference, &row);
-    else if (status == CLADE_OK)
+    else if (status == CLADE_OK && !again)
         status = clade_ledger_put_evaluation(list->session->ledger, &row);
-    clade_score_fini(&score);
     clade_evaluation_row_fini(&row);
     return status;
 }

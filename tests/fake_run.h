@@ -254,14 +254,13 @@ static inline size_t fake_workers(const void *state)
     return ((const fake_pool *)state)->workers;
 }
 
-static inline clade_status fake_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_result *result,
-                                     bool *got)
+static inline clade_status fake_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_done *done)
 {
     fake_pool *self = state;
     if (self->idle && milliseconds > 0)
         self->idle(self);
     while (self->n_held < self->workers) {
-        clade_pool_job *job = clade_pool_take(pool);
+        clade_pool_job *job = clade_pool_take(pool, 1); /* not who gives the results: it may try again */
         if (!job)
             break;
         self->held[self->n_held++] = job;
@@ -269,12 +268,12 @@ static inline clade_status fake_wait(void *state, clade_pool *pool, unsigned mil
     }
     if (self->n_held == 0 || (self->workers > 1 && clade_rng_below(&self->rng, 3) == 0))
         return CLADE_OK;
+    clade_pool_result *result = &done->result;
     const size_t pick = clade_rng_below(&self->rng, self->n_held);
     clade_pool_job *job = self->held[pick];
     self->held[pick] = self->held[--self->n_held];
     fake_evaluate(self, job, result);
-    clade_free(job);
-    *got = true;
+    done->job = job;
     self->delivered++;
     if (self->kill_after > 0 && self->delivered > self->kill_after)
         raise(SIGKILL);

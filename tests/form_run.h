@@ -40,34 +40,32 @@ static inline size_t form_workers(const void *state)
     return ((const form_pool *)state)->workers;
 }
 
-static inline clade_status form_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_result *result,
-                                     bool *got)
+static inline clade_status form_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_done *done)
 {
     form_pool *self = state;
     (void)milliseconds;
     if (self->fail_after > 0 && self->delivered >= self->fail_after)
         return clade_fail(self->failure, "no worker is left");
     while (self->n_held < self->workers) {
-        clade_pool_job *job = clade_pool_take(pool);
+        clade_pool_job *job = clade_pool_take(pool, 1); /* not who gives the results: it may try again */
         if (!job)
             break;
         self->held[self->n_held++] = job;
     }
     if (self->n_held == 0 || (self->workers > 1 && clade_rng_below(&self->rng, 3) == 0))
         return CLADE_OK;
+    clade_pool_result *result = &done->result;
     const size_t pick = clade_rng_below(&self->rng, self->n_held);
     clade_pool_job *job = self->held[pick];
     self->held[pick] = self->held[--self->n_held];
     const clade_job asked = clade_pool_job_of(job);
-    result->job = job->job;
     result->rank = 1 + (int)pick;
     result->status = self->evaluator.evaluate(self->evaluator.context, &asked, &result->bytes);
     if (result->status != CLADE_OK) {
         clade_text_clear(&result->bytes);
         clade_text_append(&result->bytes, "%s", clade_error_message());
     }
-    clade_free(job);
-    *got = true;
+    done->job = job;
     self->delivered++;
     if (self->kill_after > 0 && self->delivered > self->kill_after)
         raise(SIGKILL);

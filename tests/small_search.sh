@@ -34,6 +34,15 @@ small_experiment() {
 END
 }
 
+# The evaluators of this test's searches. Their command lines do not name the run; what they inherited does.
+export CLADE_TEST_WORK=$work
+evaluators() {
+    local pid
+    for pid in $(pgrep -f '^clade evaluator [0-9]+$'); do
+        ! tr '\0' '\n' 2> /dev/null < "/proc/$pid/environ" | grep -qxF "CLADE_TEST_WORK=$work" || echo "$pid"
+    done
+}
+
 # The run hash that `clade status` prints.
 hash_of() {
     "$CLADE" status "$1" --json | sed -nE 's/.*"run_hash": *"([0-9a-f]{64})".*/\1/p'

@@ -68,7 +68,7 @@ static size_t workers(const void *state)
 }
 
 /* The engine's loop waits once a turn, and then takes what there is. */
-static clade_status wait_for(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_result *result, bool *got)
+static clade_status wait_for(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_done *done)
 {
     prompt_pool *self = state;
     const clade_evaluator evaluator = clade_coordinator_evaluator(self->c);
@@ -76,16 +76,14 @@ static clade_status wait_for(void *state, clade_pool *pool, unsigned millisecond
         self->left = self->c->at_once;
         self->turns++;
     }
-    clade_pool_job *queued = self->left > 0 ? clade_pool_take(pool) : NULL;
+    clade_pool_job *queued = self->left > 0 ? clade_pool_take(pool, 0) : NULL;
     if (!queued)
         return CLADE_OK;
     const clade_job job = clade_pool_job_of(queued);
-    *result = (clade_pool_result){.job = job.number};
-    result->status = evaluator.evaluate(evaluator.context, &job, &result->bytes);
-    clade_free(queued);
+    done->result.status = evaluator.evaluate(evaluator.context, &job, &done->result.bytes);
+    done->job = queued;
     self->left--;
     self->done++;
-    *got = true;
     for (size_t q = 0; q < 3; q++)
         if (self->done == (q + 1) * (self->c->children / 4))
             self->quarter[q] = clade_bench_cpu();

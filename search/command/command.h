@@ -19,7 +19,7 @@ typedef struct clade_command {
 
 extern const clade_command clade_command_search, clade_command_resume, clade_command_status, clade_command_front,
     clade_command_lineage, clade_command_report, clade_command_merge, clade_command_eval, clade_command_forward,
-    clade_command_inspect, clade_command_list, clade_command_doctor, clade_command_bench;
+    clade_command_inspect, clade_command_list, clade_command_doctor, clade_command_bench, clade_command_evaluator;
 
 typedef enum clade_option_kind {
     CLADE_OPTION_FLAG,   /* target: bool */

@@ -40,6 +40,8 @@ static clade_status dispatch(int argc, char **argv)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(argv[0], commands[i]->name) == 0)
             return commands[i]->run(argc, argv);
+    if (strcmp(argv[0], clade_command_evaluator.name) == 0) /* not for people */
+        return clade_command_evaluator.run(argc, argv);
     return unknown_command(argv[0]);
 }
 
@@ -56,6 +58,7 @@ int main(int argc, char **argv)
     /* A closed pipe, a dead peer and a file-size limit are errors to report, not signals to die of. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* ignored, which may be inherited, it would hide how a child ended */
     clade_stop_for_lost_files();
     clade_blas_single_thread();
     if (argc < 2) {

@@ -34,6 +34,8 @@ static void append_line(clade_text *text, const clade_experiment *experiment, co
     clade_text_append(text, " children");
     if (progress->failed > 0)
         clade_text_append(text, " (%llu failed)", (unsigned long long)progress->failed);
+    if (progress->workers_retired > 0)
+        clade_text_append(text, ", %zu workers given up", progress->workers_retired);
     clade_text_append(text, ", %.2f/s, front %zu, hypervolume %.5f", progress->children_per_second, progress->front,
                       progress->hypervolume);
     for (size_t i = 0; progress->front > 0 && i < experiment->n_objectives; i++)

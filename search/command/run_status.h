@@ -26,8 +26,9 @@ typedef struct clade_run_status {
     double rate, eta;        /* eta < 0: unknown or done */
     clade_series_row last;   /* of the series */
     bool has_series;
-    char ended[32]; /* why no more children are bred: the budget that was reached; "": they are */
-    bool finished;  /* all is done, the end's scores on holdout too */
+    uint64_t retired; /* workers that the last session has given up */
+    char ended[32];   /* why no more children are bred: the budget that was reached; "": they are */
+    bool finished;    /* all is done, the end's scores on holdout too */
     clade_session_status session;
 } clade_run_status;
 

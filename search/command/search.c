@@ -4,6 +4,8 @@
 
 #include "clade/files.h"
 #include "search/command/command.h"
+#include "search/command/launch.h"
+#include "search/command/limits.h"
 #include "search/command/session.h"
 #include "search/command/stop.h"
 #include "search/command/watch.h"
@@ -36,18 +38,18 @@ static clade_status read_wanted(const char *path, uint64_t seed, uint64_t childr
     return CLADE_OK;
 }
 
-static clade_status search(const char *path, const char *run, uint64_t seed, uint64_t children, uint64_t group,
-                           const char *metrics)
+static clade_status search(const char *path, const char *run, uint64_t seed, uint64_t children,
+                           const clade_session_options *session)
 {
     clade_experiment *experiment = NULL;
     CLADE_TRY(read_wanted(path, seed, children, &experiment));
-    clade_status status = clade_watch_check(metrics);
+    clade_status status = clade_watch_check(session->metrics);
     if (status == CLADE_OK)
         status = check_before_creating(experiment);
     if (status == CLADE_OK)
         status = clade_run_create(experiment, run);
     if (status == CLADE_OK)
-        status = clade_session_run(experiment, run, group, metrics);
+        status = clade_session_run(experiment, run, session);
     clade_experiment_free(experiment);
     return status;
 }
@@ -68,16 +70,25 @@ static clade_status refuse_existing(const char *path, const char *run, uint64_t 
 
 static clade_status run(int argc, char **argv)
 {
-    const char *folder = NULL, *limit = NULL, *metrics = NULL;
-    uint64_t seed = UINT64_MAX, children = 0, workers = 0, group = 1, seconds = 0;
+    const char *folder = NULL, *limit = NULL, *launcher = NULL, *time = NULL, *memory = NULL;
+    uint64_t seed = UINT64_MAX, children = 0, workers = 0, silence = 0, seconds = 0;
+    clade_session_options session = {.group = 1};
     const clade_option options[] = {
         {"--run", "DIR", CLADE_OPTION_STRING, &folder, "folder of the run; must not exist yet"},
         {"--seed", "N", CLADE_OPTION_COUNT, &seed, "seed, instead of the experiment's"},
         {"--children", "N", CLADE_OPTION_COUNT, &children, "budget of children, instead of the experiment's"},
         {"--workers", "N", CLADE_OPTION_COUNT, &workers, "launch `mpirun -n N+1` on this command"},
-        {"--group", "N", CLADE_OPTION_COUNT, &group, "workers that score one child together, by its tasks (1)"},
+        {"--mpirun", "WORDS", CLADE_OPTION_STRING, &launcher,
+         "with --workers: further words for mpirun (\"--hostfile F\")"},
+        {"--worker-timeout", "SECONDS", CLADE_OPTION_COUNT, &silence, "give up a worker that is silent so long (60)"},
+        {"--group", "N", CLADE_OPTION_COUNT, &session.group, "workers that score one child together, by its tasks (1)"},
+        {"--evaluation-time", "TIME", CLADE_OPTION_STRING, &time,
+         "end an evaluation that takes longer (20 times the longest before, at least 600 s)"},
+        {"--evaluation-memory", "SIZE", CLADE_OPTION_STRING, &memory,
+         "what an evaluation may allocate: bytes, or with K, M, G (no limit)"},
         {"--time-limit", "TIME", CLADE_OPTION_STRING, &limit, "stop after seconds or HH:MM:SS, as on a signal"},
-        {"--metrics", "FILE", CLADE_OPTION_STRING, &metrics, "keep FILE up to date for Prometheus (text format)"},
+        {"--metrics", "FILE", CLADE_OPTION_STRING, &session.metrics,
+         "keep FILE up to date for Prometheus (text format)"},
     };
     clade_arguments arguments;
     CLADE_TRY(clade_parse_arguments(&clade_command_search, argc, argv, options, sizeof options / sizeof options[0], 1,
@@ -87,26 +98,29 @@ static clade_status run(int argc, char **argv)
     if (folder == NULL)
         return clade_fail(CLADE_EUSAGE, "clade search: --run DIR is missing\nusage: clade search %s",
                           clade_command_search.synopsis);
-    if (group == 0)
+    if (session.group == 0)
         return clade_fail(CLADE_EUSAGE, "clade search: --group: found 0, expected at least 1");
     CLADE_TRY(clade_stop_parse("search", "--time-limit", limit, &seconds));
+    CLADE_TRY(clade_limits_parse("search", time, memory, &session.limits));
     if (workers > 0 && !clade_mpi_launched()) {
         CLADE_TRY(refuse_existing(arguments.items[0], folder, seed, children));
-        return clade_session_launch(workers, argc, argv);
+        return clade_launch(workers, launcher, argc, argv);
     }
+    session.limits.silence = (double)silence;
     bool is_worker = false;
     clade_status status = clade_session_begin(seconds, &is_worker);
     if (status == CLADE_OK && !is_worker)
         status = refuse_existing(arguments.items[0], folder, seed, children);
     if (status == CLADE_OK && !is_worker)
-        status = search(arguments.items[0], folder, seed, children, group, metrics);
-    return clade_session_end(status);
+        status = search(arguments.items[0], folder, seed, children, &session);
+    return clade_session_end(status, is_worker);
 }
 
 const clade_command clade_command_search = {
     .name = "search",
-    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N] [--group N] [--time-limit TIME] "
-                "[--metrics FILE]",
+    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N] [--mpirun WORDS] "
+                "[--worker-timeout SECONDS] [--group N] [--evaluation-time TIME] [--evaluation-memory SIZE] "
+                "[--time-limit TIME] [--metrics FILE]",
     .summary = "breed and score merges until the budget is spent (under mpirun: rank 0 coordinates)",
     .run = run,
 };

@@ -35,6 +35,30 @@ static clade_status read_end(clade_ledger *ledger, char *reason, size_t size)
     return status;
 }
 
+/* The workers that the last session has given up: an event of it, if any. */
+static clade_status read_retired(clade_ledger *ledger, uint64_t *retired)
+{
+    clade_text detail = {0}, ignored = {0};
+    uint64_t session = 0, noted = 0;
+    bool has_session = false, is_noted = false;
+    clade_json *document = NULL;
+    clade_problems problems = {0};
+    clade_status status = clade_ledger_get_event(ledger, "session", &ignored, &session, &has_session);
+    if (status == CLADE_OK)
+        status = clade_ledger_get_event(ledger, "workers", &detail, &noted, &is_noted);
+    if (status == CLADE_OK && is_noted && noted > session)
+        status = clade_json_parse(clade_text_get(&detail), detail.length, "event workers", CLADE_EINPUT, &document);
+    if (document) {
+        const clade_json_at root = clade_json_root(document), at = clade_json_member(&root, "retired");
+        (void)clade_json_u64(&at, &problems, retired);
+        clade_json_free(document);
+        status = clade_problems_end(&problems, CLADE_EINPUT);
+    }
+    clade_text_free(&detail);
+    clade_text_free(&ignored);
+    return status;
+}
+
 /* Whether all is done: the ledger's last word is about its last commit. */
 static clade_status read_finished(clade_ledger *ledger, const char *run_hash, bool *finished)
 {
@@ -53,6 +77,7 @@ static clade_status read_ledger(const char *folder, clade_ledger *ledger, clade_
     CLADE_TRY(clade_failures_read(ledger, &status->failures));
     CLADE_TRY(clade_session_status_read(folder, ledger, &status->session));
     CLADE_TRY(read_end(ledger, status->ended, sizeof status->ended));
+    CLADE_TRY(read_retired(ledger, &status->retired));
     return read_finished(ledger, status->front.run_hash, &status->finished);
 }
 
@@ -140,6 +165,7 @@ void clade_run_status_json(const clade_run_status *status, bool pretty, clade_te
         clade_json_put_null(&writer, "ended");
     clade_json_put_bool(&writer, "finished", status->finished);
     clade_session_status_members(&status->session, &writer);
+    clade_json_put_u64(&writer, "workers_retired", status->retired);
     clade_json_put_u64(&writer, "images", counts->images);
     clade_json_put_u64(&writer, "images_saved", counts->images_saved);
     clade_json_put_number(&writer, "seconds", counts->wall_seconds);
@@ -188,6 +214,8 @@ void clade_run_status_people(const clade_run_status *status, clade_text *text)
     clade_text_append(text, "time      %.1f s, %.2f children/s", counts->wall_seconds, status->rate);
     if (status->eta >= 0.0)
         clade_text_append(text, ", %.0f s to go", status->eta);
+    if (status->retired > 0)
+        clade_text_append(text, "\nworkers   %llu given up in the last session", (unsigned long long)status->retired);
     clade_text_append(text, "\nfront     %zu members", status->front.n_members);
     if (status->front.n_members > 0) {
         const clade_member *best = &status->front.members[status->front.best];
@@ -217,6 +245,8 @@ void clade_run_status_line(const clade_run_status *status, clade_text *text)
     clade_text_append(text, " children");
     if (counts->failed > 0)
         clade_text_append(text, " (%llu failed)", (unsigned long long)counts->failed);
+    if (status->retired > 0)
+        clade_text_append(text, ", %llu workers given up", (unsigned long long)status->retired);
     clade_text_append(text, ", %.2f/s, front %zu", status->rate, status->front.n_members);
     if (status->has_series)
         clade_text_append(text, ", hypervolume %.5f", status->last.hypervolume);

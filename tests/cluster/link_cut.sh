@@ -1,41 +1,57 @@
 #!/usr/bin/env bash
-# A search across three hosts is the run of a single process. One host's link is cut in the middle: the run goes on with the
-# rest or ends, and in the end, resumed without that host, is the same run; what was written stays.
+# A search across three hosts is the run of a single process. One host's link is cut in the middle: that costs the host, not
+# the run, when mpirun goes on without ranks (--workers); the others come to the same end. An mpirun by hand that does not ends
+# the job, and a resume on the hosts that are left is the same run; what was written stays.
 . "${CLADE_SOURCE:?}/tests/small_search.sh" || exit 1
 . "$CLADE_SOURCE/tests/cluster_hosts.sh"
+. "$CLADE_SOURCE/tests/job.sh"
 small_experiment 160
-"$CLADE" search "$work/experiment.json" --run "$work/whole" 2> "$work/log" || fail "the whole run failed: $(cat "$work/log")"
+whole
 make_hosts 3
 
-# job HOSTS CLADE'S ARGUMENTS...: rank 0 and a worker on the first host, two workers on each of the others.
-job() {
+# hosts_of HOSTS: rank 0 and a worker on the first host, two workers on each of these.
+hosts_of() {
     local list=$network.1:2 host
     for host in $1; do list+=,$network.$host:2; done
+    echo "--host $list -x OPENBLAS_NUM_THREADS=1"
+}
+# job HOSTS CLADE'S ARGUMENTS...: by an mpirun that ends with its first lost rank.
+job() {
+    local hosts_asked=$1
     shift
-    on "${hosts[0]}" mpirun --host "$list" -x OPENBLAS_NUM_THREADS=1 "$CLADE" "$@"
+    on "${hosts[0]}" mpirun $(hosts_of "$hosts_asked") "$CLADE" "$@"
+}
+# cut_at CHILDREN: the third host, once there are so many; in $before how many there were then.
+cut_at() {
+    until_children "$1"
+    cut "${hosts[2]}"
+    before=$(number children "$run")
 }
 
+begin "a lost host" on "${hosts[0]}" "$CLADE" search "$work/experiment.json" --run "$run" --worker-timeout 5 --workers 5 \
+    --mpirun "$(hosts_of "2 3")"
+cut_at 20
+ends 0
+same
+for rank in 4 5; do said "rank $rank on ${hosts[2]}: .*; it is given up"; done
+echo "link_cut: cut after $before children, the others went on"
+mend "${hosts[2]}"
+
+begin "without recovery" on "${hosts[0]}" mpirun $(hosts_of "2 3") "$CLADE" search "$work/experiment.json" --run "$run"
+cut_at 20
 code=0
-job "2 3" search "$work/experiment.json" --run "$work/run" > /dev/null 2> "$work/log" &
-launcher=$!
-until [ -f "$work/run/run.db" ] && [ "$(number children "$work/run" 2> /dev/null || echo 0)" -gt 20 ]; do
-    sleep 0.2
-    kill -0 $launcher 2> /dev/null || fail "the run ended too soon: $(cat "$work/log")"
-done
-cut "${hosts[2]}"
-before=$(number children "$work/run")
 for ((waited = 0; waited < 600; waited++)); do
     kill -0 $launcher 2> /dev/null || break
     sleep 0.1
 done
-! kill -0 $launcher 2> /dev/null || fail "a minute after the cut the job neither ended nor got done: $(cat "$work/log")"
+! kill -0 $launcher 2> /dev/null || fail "$name: a minute after the cut the job neither ended nor got done: $(cat "$work/log")"
 wait $launcher || code=$?
 echo "link_cut: cut after $before children; the job ended with $code after $((waited / 10)) s"
-[ "$(number children "$work/run")" -ge "$before" ] || fail "children are gone"
+[ "$(number children "$run")" -ge "$before" ] || fail "$name: children are gone"
 if [ $code -ne 0 ]; then
-    job 2 resume "$work/run" > /dev/null 2> "$work/log" || fail "resume on two hosts: $(cat "$work/log")"
+    job 2 resume "$run" > /dev/null 2> "$work/log" || fail "$name: resume on two hosts: $(cat "$work/log")"
 fi
-[ "$(hash_of "$work/run")" = "$(hash_of "$work/whole")" ] || fail "another run after the cut"
+same
 
 mend "${hosts[2]}"
 job "2 3" search "$work/experiment.json" --run "$work/mended" --children 40 > /dev/null 2> "$work/log" ||

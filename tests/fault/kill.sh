@@ -51,6 +51,9 @@ moment() {
 
 processes() { pgrep -f -- "$run( |\$)" || true; }
 
+# With the evaluators, whom nobody shoots: each goes with who started it.
+alive() { processes; evaluators; }
+
 # process_of RANK: of the run's job; nothing while it is not there yet.
 process_of() {
     local pid
@@ -62,9 +65,9 @@ process_of() {
 # Nothing that belongs to the run is alive, twenty seconds from now at most.
 all_gone() {
     local waited=0
-    while [ -n "$(processes)" ]; do
+    while [ -n "$(alive)" ]; do
         waited=$((waited + 1))
-        [ $waited -lt 400 ] || fail "$name: $1: still alive: $(ps -o pid,ppid,stat,args -p $(processes))"
+        [ $waited -lt 400 ] || fail "$name: $1: still alive: $(ps -o pid,ppid,stat,args -p "$(alive | paste -sd ,)")"
         sleep 0.05
     done
 }

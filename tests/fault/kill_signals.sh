@@ -49,9 +49,9 @@ ends() {
         grep -qE -- "$2" "$work/log" || fail "$name: the message lacks \"$2\": $(cat "$work/log")"
         stops=$((stops + 1))
     fi
-    while [ -n "$(processes)" ]; do
+    while [ -n "$(processes; evaluators)" ]; do
         waited=$((waited + 1))
-        [ $waited -lt 100 ] || fail "$name: still alive: $(ps -o pid,ppid,stat,args -p $(processes))"
+        [ $waited -lt 100 ] || fail "$name: still alive: $(ps -o pid,ppid,stat,args -p "$({ processes; evaluators; } | paste -sd ,)")"
         sleep 0.1
     done
     "$CLADE" resume "$run" 2> "$work/log" || fail "$name: resume: $(cat "$work/log")"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What goes wrong in a group: a member that cannot open its files is told of once, with its rank; a stop reaches all; a
-# member that is gone ends the job, and the run can be resumed with another group.
+# member that is gone ends the job, and the run can be resumed with another group; or, where mpirun goes on without it, the
+# group does, too.
 . "$CLADE_SOURCE/tests/small_search.sh"
 small_experiment 12
 
@@ -48,4 +49,24 @@ timeout 100 mpirun -n 3 "$CLADE" resume "$work/killed" --group 2 2> "$work/log" 
 for run in stopped killed; do
     [ "$(hash_of "$work/$run")" = "$(hash_of "$work/whole")" ] || fail "$run: another run hash after the resume"
 done
-echo "group failures: told once, stopped, resumed"
+
+# Where mpirun goes on, so does the group, with who is left: a member is killed, then a leader.
+. "$CLADE_SOURCE/tests/job.sh"
+run=$work/run
+expected=$(hash_of "$work/whole")
+begin "a member and a leader" "$CLADE" search "$work/experiment.json" --run "$run" --workers 4 --group 2
+shoot KILL 4
+until_children 12
+shoot KILL 1
+ends 0
+same
+said "rank 4 on [^ ]+: .*; it is given up, 2 workers go on"
+said "rank 1 on [^ ]+: .*; it is given up, 2 workers go on"
+
+# The rest of a group whose ranks all die is no worker any more.
+begin "a whole group" mpirun $recovery -n 5 "$CLADE" search "$work/experiment.json" --run "$run" --group 2
+shoot KILL 3 4
+ends 0
+same
+said "rank [34] on [^ ]+: .*; it is given up, 1 workers go on"
+echo "group failures: told once, stopped, resumed, outlived"

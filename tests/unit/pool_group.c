@@ -1,42 +1,56 @@
-/* Groups of ranks: who stands where, and messages that are not what they should be. */
+/* Messages of ranks and their evaluators that are not what they should be. */
+#include "near.h"
 #include "test.h"
 
 #include "search/pool_group.h"
 
-static void every_rank_has_a_place(void **state)
+static void experiments_are_checked(void **state)
 {
     (void)state;
-    for (size_t workers = 1; workers <= 12; workers++)
-        for (size_t size = 1; size <= 13; size++) {
-            size_t rank = 1;
-            while (rank <= workers) { /* group after group */
-                const size_t rest = workers + 1 - rank, ranks = rest < size ? rest : size;
-                for (size_t share = 0; share < ranks; share++) {
-                    const clade_place place = clade_place_of(rank + share, workers, size);
-                    assert_int_equal(place.leader, rank);
-                    assert_int_equal(place.share, share);
-                    assert_int_equal(place.n_shares, ranks);
-                }
-                rank += ranks;
-            }
-        }
+    static const int32_t group[] = {4, 7, 9};
+    const clade_place sent = {.epoch = 3, .share = 2, .n_shares = 3, .memory = 1 << 20, .heartbeat = 0.5};
+    clade_text bytes = {0};
+    clade_place place;
+    const int32_t *ranks = NULL;
+    const char *json = NULL;
+    size_t length = 0;
+    assert_ok(clade_experiment_pack(&sent, group, "{}", &bytes));
+    clade_message in = {.bytes = bytes.data, .length = bytes.length, .tag = CLADE_TAG_EXPERIMENT};
+    assert_ok(clade_place_read(&in, &place, &ranks, &json, &length));
+    assert_memory_equal(&place, &sent, sizeof sent);
+    assert_memory_equal(ranks, group, sizeof group);
+    assert_int_equal(length, 2);
+    assert_string_equal(json, "{}");
+    in.tag = CLADE_TAG_JOB;
+    assert_fails(clade_place_read(&in, &place, &ranks, &json, &length), CLADE_EINTERNAL, "with tag 3");
+    in.tag = CLADE_TAG_EXPERIMENT;
+    in.length = sizeof sent + sizeof group - 1;
+    assert_fails(clade_place_read(&in, &place, &ranks, &json, &length), CLADE_EINTERNAL, "share 2 of 3");
+    in.length = 5;
+    assert_fails(clade_place_read(&in, &place, &ranks, &json, &length), CLADE_EINTERNAL, "of 5 bytes");
+    in.length = bytes.length;
+    ((clade_place *)(void *)in.bytes)->share = 3;
+    assert_fails(clade_place_read(&in, &place, &ranks, &json, &length), CLADE_EINTERNAL, "share 3 of 3");
+    ((clade_place *)(void *)in.bytes)->n_shares = UINT64_MAX / 2;
+    assert_fails(clade_place_read(&in, &place, &ranks, &json, &length), CLADE_EINTERNAL, "share 3 of");
+    clade_text_free(&bytes);
 }
-
-/* The bytes of a job as they are sent: five numbers, the last the length of the recipe. */
-typedef struct sent_job {
-    uint64_t numbers[5];
-    char body[16];
-} sent_job;
 
 static void jobs_are_checked(void **state)
 {
     (void)state;
-    sent_job sent = {.numbers = {7, CLADE_HOLDOUT, 3, 20, 6}, .body = "recipe\0race"};
-    const size_t length = sizeof sent.numbers + strlen("recipe") + 1 + strlen("race");
+    struct {
+        clade_job_header header;
+        char body[16];
+    } sent = {.header = {.job = 7, .split = CLADE_HOLDOUT, .batch = 3, .items = 20, .seconds = 2.5, .recipe_length = 6},
+              .body = "recipe\0race"};
+    const size_t length = sizeof sent.header + strlen("recipe") + 1 + strlen("race");
+    double seconds = 0.0;
     clade_message in = {.bytes = (char *)&sent, .length = length, .source = 1, .tag = CLADE_TAG_SHARE};
     clade_job job;
-    assert_ok(clade_job_read(&in, &job));
+    assert_ok(clade_job_read(&in, &job, &seconds));
     assert_int_equal(job.number, 7);
+    assert_near(seconds, 2.5, 0.0);
     assert_int_equal(job.split, CLADE_HOLDOUT);
     assert_int_equal(job.batch, 3);
     assert_int_equal(job.items, 20);
@@ -45,18 +59,18 @@ static void jobs_are_checked(void **state)
     assert_memory_equal(job.race, "race", 4);
     assert_int_equal(job.race_length, 4);
     in.length = length - strlen("race"); /* no race */
-    assert_ok(clade_job_read(&in, &job));
+    assert_ok(clade_job_read(&in, &job, &seconds));
     assert_int_equal(job.race_length, 0);
     in.length--; /* not even its NUL */
-    assert_fails(clade_job_read(&in, &job), CLADE_EINTERNAL, "6 bytes said");
+    assert_fails(clade_job_read(&in, &job, &seconds), CLADE_EINTERNAL, "6 bytes said");
     in.length = 3;
-    assert_fails(clade_job_read(&in, &job), CLADE_EINTERNAL, "of 3 bytes");
+    assert_fails(clade_job_read(&in, &job, &seconds), CLADE_EINTERNAL, "of 3 bytes");
     in.length = length;
     in.tag = CLADE_TAG_VERDICT;
-    assert_fails(clade_job_read(&in, &job), CLADE_EINTERNAL, "expected a job");
+    assert_fails(clade_job_read(&in, &job, &seconds), CLADE_EINTERNAL, "expected a job");
     in.tag = CLADE_TAG_JOB;
-    sent.numbers[1] = CLADE_UNLABELLED;
-    assert_fails(clade_job_read(&in, &job), CLADE_EINTERNAL, "expected a job");
+    sent.header.split = CLADE_UNLABELLED;
+    assert_fails(clade_job_read(&in, &job, &seconds), CLADE_EINTERNAL, "expected a job");
 }
 
 static void replies_are_checked(void **state)
@@ -76,12 +90,23 @@ static void replies_are_checked(void **state)
     clade_text_free(&text);
     in.length = sizeof sent.reply - 1;
     assert_fails(clade_reply_read(&in, &reply, &text), CLADE_EINTERNAL, "rank 2 sent");
+    in.length = sizeof sent.reply;
+    for (int64_t status = -1; status < 300; status++) {
+        sent.reply.status = status;
+        const bool known = (status >= CLADE_OK && status <= CLADE_EIO) || status == CLADE_EINTERRUPTED;
+        assert_int_equal(clade_reply_read(&in, &reply, &text), known ? CLADE_OK : CLADE_EINTERNAL);
+    }
+    sent.reply.status = CLADE_OK;
+    sent.reply.seconds = NAN;
+    assert_fails(clade_reply_read(&in, &reply, &text), CLADE_EINTERNAL, "nan seconds");
+    sent.reply.seconds = -1.0;
+    assert_fails(clade_reply_read(&in, &reply, &text), CLADE_EINTERNAL, "-1 seconds");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_rank_has_a_place),
+        cmocka_unit_test(experiments_are_checked),
         cmocka_unit_test(jobs_are_checked),
         cmocka_unit_test(replies_are_checked),
     };

@@ -20,7 +20,7 @@ static clade_status echo(void *context, const clade_job *job, clade_text *result
 {
     ++*(size_t *)context;
     if (job->number % 1000 == 999)
-        return clade_fail(CLADE_EINPUT, "this one cannot be scored");
+        return clade_fail(CLADE_ECONFIG, "this one cannot be scored");
     clade_text_append(result, "%.*s", (int)job->recipe_length, job->recipe);
     return clade_text_status(result);
 }

@@ -124,6 +124,7 @@ static const clade_progress progress = {.committed = 120,
                                         .images = 123456789,
                                         .seconds = 61.25,
                                         .workers = 4,
+                                        .workers_retired = 2,
                                         .children_per_second = 2.5,
                                         .eta_seconds = 192.0,
                                         .front = 5,
@@ -158,6 +159,7 @@ static void all_values(void **state)
     has(&p, "clade_front_members", 5);
     has(&p, "clade_hypervolume", 0.612345678901);
     has(&p, "clade_workers", 4);
+    has(&p, "clade_workers_retired", 2);
     has(&p, "clade_ledger_bytes", 4096);
     assert_non_null(find(&p, "clade_best", "robustness"));
     assert_true(find(&p, "clade_best", "accuracy")->value > 0.7);
