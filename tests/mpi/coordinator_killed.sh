@@ -43,8 +43,9 @@ for how in "--workers 2" "$recovery" ""; do
     *) by=(mpirun $how -n 3) ;;
     esac
     code() { if [ "$how" = "$recovery" ]; then failing "$1"; else echo "$1"; fi; }
-    expect "usage: $how" "$(code 2)" "clade resume" "${by[@]}" "$CLADE" search "$work/experiment.json" --run "$work/there" "${with[@]}"
     expect "config: $how" "$(code 3)" "seed" "${by[@]}" "$CLADE" search "$work/wrong.json" --run "$work/no" "${with[@]}"
+    [ -n "$how" ] || continue # the others are in failures.sh
+    expect "usage: $how" "$(code 2)" "clade resume" "${by[@]}" "$CLADE" search "$work/experiment.json" --run "$work/there" "${with[@]}"
     expect "input: $how" "$(code 4)" "nothing.json" "${by[@]}" "$CLADE" search "$work/nothing.json" --run "$work/no" "${with[@]}"
 done
 begin "stopped, by hand" mpirun $recovery -n 3 "${search[@]}"
