@@ -81,8 +81,9 @@ static clade_status read_clock(clade_engine *engine)
 {
     clade_text detail = {0};
     clade_ledger_counts counts;
+    clade_series_row last;
     uint64_t extended = 0, stopped = 0;
-    bool has_extension = false, has_stop = false;
+    bool has_extension = false, has_stop = false, has_last = false;
     double at_extension = 0.0, bred = 0.0, asked = 0.0;
     clade_status status = clade_ledger_count(engine->ledger, &counts);
     if (status == CLADE_OK)
@@ -95,9 +96,12 @@ static clade_status read_clock(clade_engine *engine)
         status = clade_ledger_get_event(engine->ledger, "stop", &detail, &stopped, &has_stop);
     if (status == CLADE_OK && has_stop)
         status = number_of(&detail, "event stop", "asked", false, &asked);
+    if (status == CLADE_OK)
+        status = clade_ledger_last_series(engine->ledger, UINT64_MAX, &last, &has_last);
     engine->stop_at = has_stop && (!has_extension || stopped > extended) ? (uint64_t)asked : UINT64_MAX;
     engine->used_before = counts.wall_seconds - at_extension;
-    engine->seconds_before = counts.wall_seconds;
+    /* Times in the ledger are of another clock than the series': it must not go back. */
+    engine->seconds_before = has_last && last.seconds > counts.wall_seconds ? last.seconds : counts.wall_seconds;
     engine->extended_at = (uint64_t)bred;
     clade_text_free(&detail);
     return status;

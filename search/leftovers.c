@@ -75,9 +75,24 @@ static bool is_mapped(sweep *self, const char *part)
     return self->blind || strstr(clade_text_get(&self->maps), part) != NULL;
 }
 
+/* Whether PROCESS has ended and only its exit code is still there, for a parent that has not asked. */
+static bool is_zombie(long process)
+{
+    char path[64], line[512] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", process);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    if (!fgets(line, sizeof line, file))
+        line[0] = '\0';
+    (void)fclose(file);
+    const char *name_end = strrchr(line, ')'); /* "PID (NAME) STATE ..." */
+    return name_end && name_end[1] == ' ' && (name_end[2] == 'Z' || name_end[2] == 'X');
+}
+
 static bool is_dead(long process)
 {
-    return process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    return process > 0 && ((kill((pid_t)process, 0) != 0 && errno == ESRCH) || is_zombie(process));
 }
 
 /* Of this user, and of the KIND (S_IFREG, S_IFDIR) that Open MPI makes it. */

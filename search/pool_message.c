@@ -104,10 +104,11 @@ clade_status clade_job_read(const clade_message *in, clade_job *job, double *sec
         memcpy(&header, in->bytes, sizeof header);
     *seconds = header.seconds;
     if ((in->tag != CLADE_TAG_JOB && in->tag != CLADE_TAG_SHARE) || header.recipe_length >= body ||
-        (header.split != CLADE_SEARCH && header.split != CLADE_HOLDOUT))
+        (header.split != CLADE_SEARCH && header.split != CLADE_HOLDOUT) || !isfinite(header.seconds) ||
+        header.seconds < 0.0)
         return clade_fail(CLADE_EINTERNAL,
                           "MPI: found a message with tag %d of %zu bytes, expected a job of the search or the holdout "
-                          "split with a recipe (%llu bytes said)",
+                          "split with a recipe (%llu bytes said) and a time limit",
                           in->tag, in->length, (unsigned long long)header.recipe_length);
     const char *recipe = in->bytes + sizeof header;
     *job = (clade_job){.number = header.job,

@@ -13,7 +13,10 @@ until [ "$(number children "$work/run" 2> /dev/null || echo 0)" -gt 20 ]; do
     sleep 0.2
     kill -0 $launcher || fail "the run ended too soon: $(cat "$work/log")"
 done
-kill -KILL $(pgrep -f -- "--run $work/run( |\$)") $(pgrep -f "orted .*$network\.1:")
+# The daemons first, then mpirun, then the ranks: none is to tidy up after another.
+daemons=$(pgrep -f "orted .*$network\.1:")
+ranks=$(pgrep -f -- "--run $work/run( |\$)")
+kill -KILL $daemons $launcher $ranks
 wait $launcher 2> /dev/null || true
 left() { find "$work" -maxdepth 2 \( -path "*/ompi.$1.*/*" -o -name "*_segment.$1.*" \); }
 for host in "${hosts[@]}"; do

@@ -10,7 +10,7 @@ run=$work/run
 mkdir "$work/bin"
 printf '#!/bin/sh\necho "$@" >> "%s/queue"\n' "$work" > "$work/bin/scontrol"
 chmod +x "$work/bin/scontrol"
-export PATH=$work/bin:$PATH CLADE SLURM_JOB_ID=4711
+export PATH=$work/bin:$PATH CLADE SLURM_JOB_ID=4711 SLURM_NTASKS=3
 : > "$work/queue"
 
 job() { bash "$CLADE_SOURCE/scripts/slurm.sh" "$work/experiment.json" "$run"; }

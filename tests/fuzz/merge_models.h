@@ -3,23 +3,8 @@
 #ifndef CLADE_FUZZ_MERGE_MODELS_H
 #define CLADE_FUZZ_MERGE_MODELS_H
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "clade/alloc.h"
-#include "clade/files.h"
 #include "clade/merge.h"
-
-enum { FOLDER_BYTES = 4096 };
-
-static inline void check(bool condition)
-{
-    if (!condition)
-        abort();
-}
+#include "fuzz/scratch.h"
 
 static inline void write_model(const char *folder, const char *name)
 {
@@ -67,32 +52,17 @@ static inline void write_speaker(const char *folder, const char *name, uint64_t 
     clade_free(json);
 }
 
-static inline char *folder_of_models(void)
-{
-    static char folder[FOLDER_BYTES];
-    return folder;
-}
-
-static inline void remove_models(void)
-{
-    if (clade_remove_folder(folder_of_models()) != CLADE_OK)
-        fprintf(stderr, "%s\n", clade_error_message());
-}
-
-/* Made at the first call, removed when the program ends. */
+/* The folder they are in. */
 static inline const char *models(void)
 {
-    char *folder = folder_of_models();
-    if (folder[0])
+    static const char *folder;
+    if (folder)
         return folder;
-    const char *parent = getenv("TMPDIR");
-    snprintf(folder, FOLDER_BYTES, "%s/clade-fuzz-XXXXXX", parent && parent[0] ? parent : "/tmp");
-    check(mkdtemp(folder) != NULL);
+    folder = scratch_folder();
     write_model(folder, "m.safetensors");
     write_model(folder, "n.safetensors");
     write_speaker(folder, "s", 3, "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2}}}");
     write_speaker(folder, "t", 4, "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"x\":1,\"c\":3}}}");
-    check(atexit(remove_models) == 0);
     return folder;
 }
 

@@ -1,5 +1,5 @@
 /* A main for a fuzz harness without libFuzzer: feeds it every file of the folders and files named on the command line,
- * and every start of each file, so that a short read is always tried. */
+ * and starts of each file, so that a short read is always tried: --starts N of them, 64 where nothing is said. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PATH_BYTES = 4096, MOST_STARTS = 64 };
+enum { PATH_BYTES = 4096, STARTS = 64 };
 
 /* Exactly SIZE bytes on the heap, so that a sanitizer sees the first byte read behind the end. */
 static void feed(const unsigned char *data, size_t size)
@@ -22,7 +22,7 @@ static void feed(const unsigned char *data, size_t size)
     free(copy);
 }
 
-static int replay_file(const char *path)
+static int replay_file(const char *path, size_t starts)
 {
     FILE *file = fopen(path, "rb");
     unsigned char *data = NULL;
@@ -35,8 +35,9 @@ static int replay_file(const char *path)
     }
     fclose(file);
     feed(data, size);
-    for (size_t i = 0; i < MOST_STARTS; i++)
-        feed(data, size * i / MOST_STARTS);
+    for (size_t i = 0; i < starts; i++)
+        if (i == 0 || size * i / starts > size * (i - 1) / starts) /* each once */
+            feed(data, size * i / starts);
     free(data);
     return 1;
 }
@@ -47,18 +48,18 @@ static int is_dot(const char *name)
 }
 
 /* Files fed, or -1. */
-static int replay(const char *path)
+static int replay(const char *path, size_t starts)
 {
     DIR *folder = opendir(path);
     if (!folder)
-        return replay_file(path) ? 1 : -1;
+        return replay_file(path, starts) ? 1 : -1;
     int count = 0;
     for (struct dirent *entry; count >= 0 && (entry = readdir(folder)) != NULL;) {
         char inner[PATH_BYTES];
         if (is_dot(entry->d_name))
             continue;
         int length = snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
-        count = length < PATH_BYTES && replay_file(inner) ? count + 1 : -1;
+        count = length < PATH_BYTES && replay_file(inner, starts) ? count + 1 : -1;
     }
     closedir(folder);
     return count;
@@ -66,13 +67,18 @@ static int replay(const char *path)
 
 int main(int argc, char **argv)
 {
+    size_t starts = STARTS;
     for (int i = 1; i < argc; i++) {
-        int count = replay(argv[i]);
+        if (strcmp(argv[i], "--starts") == 0 && i + 1 < argc) {
+            starts = strtoul(argv[++i], NULL, 10);
+            continue;
+        }
+        int count = replay(argv[i], starts);
         if (count <= 0) {
             fprintf(stderr, "%s: no corpus\n", argv[i]);
             return EXIT_FAILURE;
         }
-        printf("%s: %d files, each whole and cut at %d places\n", argv[i], count, (int)MOST_STARTS);
+        printf("%s: %d files, each whole and cut at up to %zu places\n", argv[i], count, starts);
     }
     return EXIT_SUCCESS;
 }
