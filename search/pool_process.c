@@ -46,11 +46,14 @@ static void single_close(void *state)
 
 /* ---- an evaluator's life ---- */
 
-/* A search cannot begin for any reason; one that has begun can go on later, unless what it depends on has changed. */
+/* A search cannot begin for any reason; one that has begun can go on later, unless what it depends on has changed. Where
+ * the evaluator, rather than what it looked at, is the reason, it is this machine's. */
 static clade_status cannot_start(const single *self, clade_status status, const char *reason)
 {
-    if (!self->opened || status == CLADE_EINPUT || status == CLADE_ECONFIG || status == CLADE_EINCOMPATIBLE)
+    if (status == CLADE_EINPUT || status == CLADE_ECONFIG || status == CLADE_EINCOMPATIBLE)
         return clade_fail(status, "%s", reason);
+    if (!self->opened)
+        return clade_fail(status == CLADE_EEVAL ? CLADE_EIO : status, "no evaluator can be started: %s", reason);
     return clade_fail(CLADE_EINTERRUPTED, "no evaluator can be started any more: %s", reason);
 }
 

@@ -50,7 +50,8 @@ typedef struct clade_adapter clade_adapter;
 /* Open and check a PEFT folder; CLADE_EINPUT lists every problem. Owned by the caller. */
 clade_status clade_adapter_open(const char *path, clade_adapter **adapter) CLADE_CHECK_RESULT;
 void clade_adapter_close(clade_adapter *adapter); /* accepts NULL */
-/* Whether PATH is a folder that clade_adapter_open is meant for: it has an adapter_config.json. CLADE_EIO without memory. */
+/* Whether PATH is a folder that clade_adapter_open is meant for: it has an adapter_config.json. CLADE_EIO where nobody can
+ * know, and without memory. */
 clade_status clade_adapter_is(const char *path, bool *is_adapter) CLADE_CHECK_RESULT;
 
 const char *clade_adapter_path(const clade_adapter *adapter);

@@ -5,9 +5,7 @@
 #include "clade/files.h"
 #include "search/command/command.h"
 #include "search/command/launch.h"
-#include "search/command/limits.h"
-#include "search/command/session.h"
-#include "search/command/stop.h"
+#include "search/command/session_options.h"
 #include "search/command/watch.h"
 #include "search/run_folder.h"
 
@@ -68,28 +66,20 @@ static clade_status refuse_existing(const char *path, const char *run, uint64_t 
     return status;
 }
 
+enum { OWN_OPTIONS = 3 };
+
 static clade_status run(int argc, char **argv)
 {
-    const char *folder = NULL, *limit = NULL, *launcher = NULL, *time = NULL, *memory = NULL;
-    uint64_t seed = UINT64_MAX, children = 0, workers = 0, silence = 0, seconds = 0;
-    clade_session_options session = {.group = 1};
-    const clade_option options[] = {
+    const char *folder = NULL;
+    uint64_t seed = UINT64_MAX, children = 0, seconds = 0;
+    clade_session_request asked = {.group = 1};
+    clade_session_options session;
+    clade_option options[OWN_OPTIONS + CLADE_SESSION_OPTIONS] = {
         {"--run", "DIR", CLADE_OPTION_STRING, &folder, "folder of the run; must not exist yet"},
         {"--seed", "N", CLADE_OPTION_COUNT, &seed, "seed, instead of the experiment's"},
         {"--children", "N", CLADE_OPTION_COUNT, &children, "budget of children, instead of the experiment's"},
-        {"--workers", "N", CLADE_OPTION_COUNT, &workers, "launch `mpirun -n N+1` on this command"},
-        {"--mpirun", "WORDS", CLADE_OPTION_STRING, &launcher,
-         "with --workers: further words for mpirun (\"--hostfile F\")"},
-        {"--worker-timeout", "SECONDS", CLADE_OPTION_COUNT, &silence, "give up a worker that is silent so long (60)"},
-        {"--group", "N", CLADE_OPTION_COUNT, &session.group, "workers that score one child together, by its tasks (1)"},
-        {"--evaluation-time", "TIME", CLADE_OPTION_STRING, &time,
-         "end an evaluation that takes longer (20 times the longest before, at least 600 s)"},
-        {"--evaluation-memory", "SIZE", CLADE_OPTION_STRING, &memory,
-         "what an evaluation may allocate: bytes, or with K, M, G (no limit)"},
-        {"--time-limit", "TIME", CLADE_OPTION_STRING, &limit, "stop after seconds or HH:MM:SS, as on a signal"},
-        {"--metrics", "FILE", CLADE_OPTION_STRING, &session.metrics,
-         "keep FILE up to date for Prometheus (text format)"},
     };
+    clade_session_option_rows(&asked, options + OWN_OPTIONS);
     clade_arguments arguments;
     CLADE_TRY(clade_parse_arguments(&clade_command_search, argc, argv, options, sizeof options / sizeof options[0], 1,
                                     1, &arguments));
@@ -98,15 +88,11 @@ static clade_status run(int argc, char **argv)
     if (folder == NULL)
         return clade_fail(CLADE_EUSAGE, "clade search: --run DIR is missing\nusage: clade search %s",
                           clade_command_search.synopsis);
-    if (session.group == 0)
-        return clade_fail(CLADE_EUSAGE, "clade search: --group: found 0, expected at least 1");
-    CLADE_TRY(clade_stop_parse("search", "--time-limit", limit, &seconds));
-    CLADE_TRY(clade_limits_parse("search", time, memory, &session.limits));
-    if (workers > 0 && !clade_mpi_launched()) {
+    CLADE_TRY(clade_session_options_read("search", &asked, &session, &seconds));
+    if (asked.workers > 0 && !clade_mpi_launched()) {
         CLADE_TRY(refuse_existing(arguments.items[0], folder, seed, children));
-        return clade_launch(workers, launcher, argc, argv);
+        return clade_launch(asked.workers, asked.mpirun, argc, argv);
     }
-    session.limits.silence = (double)silence;
     bool is_worker = false;
     clade_status status = clade_session_begin(seconds, &is_worker);
     if (status == CLADE_OK && !is_worker)
@@ -118,9 +104,7 @@ static clade_status run(int argc, char **argv)
 
 const clade_command clade_command_search = {
     .name = "search",
-    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] [--workers N] [--mpirun WORDS] "
-                "[--worker-timeout SECONDS] [--group N] [--evaluation-time TIME] [--evaluation-memory SIZE] "
-                "[--time-limit TIME] [--metrics FILE]",
+    .synopsis = "EXPERIMENT.json --run DIR [--seed N] [--children N] " CLADE_SESSION_SYNOPSIS,
     .summary = "breed and score merges until the budget is spent (under mpirun: rank 0 coordinates)",
     .run = run,
 };

@@ -114,15 +114,15 @@ clade_status clade_adapter_open(const char *path, clade_adapter **adapter)
 
 clade_status clade_adapter_is(const char *path, bool *is_adapter)
 {
+    bool is_free = true;
     *is_adapter = false;
-    if (!clade_path_is_folder(path))
-        return CLADE_OK;
     char *config = clade_path_join(path, config_name);
     if (!config)
         return clade_fail_memory(strlen(path), "a path");
-    *is_adapter = clade_path_exists(config);
+    const clade_status status = clade_path_is_free(config, &is_free); /* also where PATH is a file */
+    *is_adapter = status == CLADE_OK && !is_free;
     clade_free(config);
-    return CLADE_OK;
+    return status;
 }
 
 void clade_adapter_close(clade_adapter *adapter)
