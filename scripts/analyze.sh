@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What is too slow for CI, before a release: both analyzers over all of src/ and search/, valgrind over the unit and
-# property tests, and the thread sanitizer over the tests that use a team of threads.
+# property tests, and the thread sanitizer over the tests that use threads (teams, the lock's heartbeat).
 #
 #   scripts/analyze.sh [gcc] [clang] [valgrind] [threads]      all of them without arguments; an hour on two cores
 #
@@ -52,7 +52,7 @@ for what in "$@"; do
             configure "$build/threads" -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_C_FLAGS=-fsanitize=thread" \
                 "-DCMAKE_EXE_LINKER_FLAGS=-fsanitize=thread"
             tests=()
-            for source in $(grep -lE "clade_team|clade_merge_(open|write|to_folder)" tests/unit/*.c tests/property/*.c); do
+            for source in $(grep -lE "clade_team|clade_run_lock|clade_merge_(open|write|to_folder)" tests/unit/*.c tests/property/*.c); do
                 tests+=("test_$(basename "$(dirname "$source")")_$(basename "$source" .c)")
             done
             nice -n 10 ninja -C "$build/threads" "${tests[@]}" > /dev/null
