@@ -369,8 +369,8 @@ static void a_start_may_fail(void **state)
     bool got = false;
     assert_fails(clade_pool_open_process("bad", &limits, &pool), CLADE_EINPUT, "zoo/base: is not there");
     assert_null(pool);
-    assert_fails(clade_pool_open_process("crashes", &limits, &pool), CLADE_EEVAL, "killed by signal 6");
-    assert_fails(clade_pool_open_process("is killed", &limits, &pool), CLADE_EEVAL, "killed by signal 9");
+    assert_fails(clade_pool_open_process("crashes", &limits, &pool), CLADE_EIO, "killed by signal 6");
+    assert_fails(clade_pool_open_process("is killed", &limits, &pool), CLADE_EIO, "killed by signal 9");
     snprintf(killed, sizeof killed, "killed %s/starts", folder);
     pool = open_pool(killed, &limits); /* at the fourth */
     clade_pool_close(pool);
