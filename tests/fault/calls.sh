@@ -18,8 +18,8 @@ fi
 only_command=${1:-} only_class=${2:-} only_n=${3:-}
 jobs=${CLADE_FAULT_JOBS:-2}
 # In the suite the first FIRST calls, and about PARTS of the others; fewer in a sanitized build, which is slow.
-first=4 parts=6
-[ -z "${CLADE_LINK:-}" ] || first=2 parts=3
+first=3 parts=4
+[ -z "${CLADE_LINK:-}" ] || first=1 parts=1
 
 # words_of COMMAND: its words, and in $kind what it makes: print, file, folder, run (a new one) or resume.
 words_of() {
