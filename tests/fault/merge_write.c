@@ -16,8 +16,8 @@ static char folder[TEST_PATH];
 
 static const char *const recipes[] = {
     "{\"clade_recipe\": 1, \"method\": \"ties\"," BASE PARENTS RULES,
-    "{\"clade_recipe\": 1, \"method\": \"linear\", \"out_dtype\": \"bfloat16\", \"missing\": \"leave_out\","
-    "\"parents\": [{\"name\": \"a\", \"path\": \"a\"}, {\"name\": \"s\", \"path\": \"small\"}]," RULES,
+    ("{\"clade_recipe\": 1, \"method\": \"linear\", \"out_dtype\": \"bfloat16\", \"missing\": \"leave_out\","
+     "\"parents\": [{\"name\": \"a\", \"path\": \"a\"}, {\"name\": \"s\", \"path\": \"small\"}]," RULES),
     "{\"clade_recipe\": 1, \"method\": \"passthrough\", \"parents\": [{\"name\": \"a\", \"path\": \"a\"}]," RULES,
 };
 enum { RECIPES = sizeof recipes / sizeof recipes[0], SHARD_BYTES = 6000 };
