@@ -14,7 +14,7 @@
 #include "clade/log.h"
 #include "search/engine_state.h"
 
-enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16, MESSAGE_BYTES = 8192 };
+enum { WAIT_MILLISECONDS = 50, EARLY_CHILDREN = 16 };
 static const double PROGRESS_INTERVAL = 0.1, BEST_INTERVAL = 2.0,
                     BEST_SHARE = 20.0; /* seconds, seconds, 1/20 of the time */
 
@@ -260,7 +260,7 @@ static clade_status end_interrupted(clade_engine *engine, const char *reason)
 /* Say in the ledger how the session ended, and to the user what to do. */
 static clade_status end_session(clade_engine *engine, clade_status status)
 {
-    char message[MESSAGE_BYTES];
+    char message[CLADE_MESSAGE_BYTES];
     snprintf(message, sizeof message, "%s", clade_error_message());
     clade_ledger_cancel(engine->ledger);
     const clade_status kept = keep_arrived(engine);

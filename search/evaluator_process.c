@@ -217,7 +217,9 @@ static clade_loss say_end(const clade_evaluator_process *process, clade_text *re
     }
     if (WIFEXITED(code)) {
         if (WEXITSTATUS(code) == CLADE_EINPUT)
-            clade_text_append(reason, "a file that it reads was shortened, or its disk fails");
+            clade_text_append(reason, "a file that it reads was shortened");
+        else if (WEXITSTATUS(code) == CLADE_EIO)
+            clade_text_append(reason, "a disk that it reads fails, or /dev/shm is full");
         else
             clade_text_append(reason, "ended with exit code %d", WEXITSTATUS(code));
         return CLADE_LOSS_CRASH;

@@ -80,6 +80,11 @@ clade_pool_job *clade_pool_take(clade_pool *pool, size_t worker)
     return job;
 }
 
+bool clade_pool_has_more(const clade_pool *pool)
+{
+    return pool->first != NULL;
+}
+
 void clade_pool_give_back(clade_pool *pool, clade_pool_job *job)
 {
     job->next = pool->first;

@@ -64,6 +64,8 @@ clade_status clade_pool_new(const clade_pool_backend *backend, void *state, clad
  * clade_free), or NULL. A job that failed at WORKER last is left to another while more than one lives, so that NULL says
  * nothing of what another worker would get. */
 clade_pool_job *clade_pool_take(clade_pool *pool, size_t worker);
+/* Whether a job waits that nobody has begun. */
+bool clade_pool_has_more(const clade_pool *pool);
 /* A job whose worker is lost: it is the next to be taken. Counts as no try. */
 void clade_pool_give_back(clade_pool *pool, clade_pool_job *job);
 /* The seconds that the evaluation of JOB, which begins, may take; 0: as long as it wants. */

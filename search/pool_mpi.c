@@ -306,10 +306,10 @@ clade_status clade_mpi_start(int *rank, int *size)
     signal(SIGPIPE, SIG_IGN); /* a peer that died must come back as an error, not end this process */
     CLADE_TRY(check(MPI_Init(NULL, NULL), "start"));
     CLADE_TRY(check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "start"));
+    CLADE_TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &mpi.rank), "start"));
+    CLADE_TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &mpi.size), "start"));
     CLADE_TRY(check(MPI_Comm_dup(MPI_COMM_WORLD, &mpi.world), "start"));
     CLADE_TRY(check(MPI_Comm_set_errhandler(mpi.world, MPI_ERRORS_RETURN), "start"));
-    CLADE_TRY(check(MPI_Comm_rank(mpi.world, &mpi.rank), "start"));
-    CLADE_TRY(check(MPI_Comm_size(mpi.world, &mpi.size), "start"));
     CLADE_TRY(meet());
     mpi.started = true;
     /* Ranks outlive a launcher that was killed: the coordinator then stops as on any signal, workers go at once. */

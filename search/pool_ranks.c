@@ -298,7 +298,7 @@ void clade_ranks_close(void *state)
 /* Give every idle group the next job. */
 static clade_status deal(clade_coordinator *self, clade_pool *pool)
 {
-    for (size_t k = 0; k < clade_roster_groups(self->roster); k++) {
+    for (size_t k = 0; k < clade_roster_groups(self->roster) && clade_pool_has_more(pool); k++) {
         size_t count = 0;
         if (self->at[k] || !clade_roster_group_ready(self->roster, k))
             continue;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "search/command/command.h"
-#include "search/command/stop.h"
 #include "search/pool_serve.h"
 
 /* Who started this process is its parent and gave it a socket as its standard input. */
@@ -36,7 +35,6 @@ static clade_status run(int argc, char **argv)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* before the look at the parent: it may die in between */
     if (!is_started_by_parent(argc, argv))
         return clade_fail(CLADE_EUSAGE, "clade evaluator: is started by `clade search` and `clade resume`");
-    clade_stop_catch(); /* a file that was shortened; the stops themselves are blocked */
     be_the_first_to_go();
     CLADE_TRY(clade_channel_open(STDIN_FILENO, &channel));
     const clade_status status = clade_pool_serve(channel);

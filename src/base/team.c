@@ -11,8 +11,6 @@
 
 #include "clade/alloc.h"
 
-enum { MESSAGE_BYTES = 8192 };
-
 typedef struct member {
     clade_team *team;
     size_t number;
@@ -35,7 +33,7 @@ struct clade_team {
     atomic_size_t next;
     size_t failed; /* lowest turn that failed, or count */
     clade_status status;
-    char message[MESSAGE_BYTES];
+    char message[CLADE_MESSAGE_BYTES];
 };
 
 static void note_failure(clade_team *team, size_t index, clade_status status)
@@ -45,7 +43,7 @@ static void note_failure(clade_team *team, size_t index, clade_status status)
     if (index < team->failed) {
         team->failed = index;
         team->status = status;
-        strncpy(team->message, clade_error_message(), MESSAGE_BYTES - 1);
+        strncpy(team->message, clade_error_message(), CLADE_MESSAGE_BYTES - 1);
     }
     pthread_mutex_unlock(&team->lock);
 }
