@@ -12,11 +12,11 @@
 static inline size_t entries_in(const char *path)
 {
     size_t count = 0;
-    DIR *folder = opendir(path);
-    assert_non_null(folder);
-    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+    DIR *opened = opendir(path);
+    assert_non_null(opened);
+    for (struct dirent *entry = readdir(opened); entry; entry = readdir(opened))
         count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    closedir(folder);
+    closedir(opened);
     return count;
 }
 

@@ -84,8 +84,7 @@ static inline int layered_tear_down(void **state)
 {
     (void)state;
     remove_temporary_folder(folder);
-    assert_int_equal(clade_alloc_live(), 0);
-    return 0;
+    return nothing_is_left();
 }
 
 #endif

@@ -100,6 +100,16 @@ static inline void assert_fails(clade_status status, clade_status expected, cons
     assert_non_null(strstr(clade_error_message(), part));
 }
 
+/* All that was allocated is free again. For tear-downs: the program ends at once if not, since cmocka counts no tear-down of
+ * a group that fails. */
+static inline int nothing_is_left(void)
+{
+    if (clade_alloc_live() == 0)
+        return 0;
+    print_error("%zu allocations are left\n", clade_alloc_live());
+    exit(1);
+}
+
 /* Run ATTEMPT with the first, the second, ... allocation failing until it gets through. Every failure must be CLADE_EIO
  * and leave nothing behind. ATTEMPT frees what it makes. */
 static inline void check_every_allocation(clade_status (*attempt)(void *context), void *context)

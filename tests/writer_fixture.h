@@ -119,7 +119,7 @@ static inline int remove_folder(void **state)
 {
     (void)state;
     remove_temporary_folder(folder);
-    return clade_alloc_live() == 0 ? 0 : -1;
+    return nothing_is_left();
 }
 
 #endif

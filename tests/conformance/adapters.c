@@ -1,9 +1,8 @@
 /* LoRA adapters against ../shared/golden/merge, through recipes: an adapter on its base, models with adapters as
  * parents of other methods (mergekit lets PEFT fold those), and the weighted sum of adapters by their factors. */
 #include "adapter_fixture.h"
+#include "folder_fixture.h"
 #include "merge_golden.h"
-
-static char folder[TEST_PATH];
 
 typedef struct golden_parent {
     const char *adapter;
@@ -149,20 +148,6 @@ static void written_and_folded_agree(void **state)
     assert_string_equal(hash, again);
     clade_checkpoint_close(one);
     clade_checkpoint_close(two);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return 0;
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* What keeps hostile files from doing more than being refused, piece by piece: text for terminals, links in a model's
  * folder, the list of maps that the handler of SIGBUS reads. */
-#include "test.h"
+#include "folder_fixture.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -9,13 +9,6 @@
 #include "clade/text.h"
 #include "io/inside.h"
 #include "search/sqlite.h"
-
-static char folder[TEST_PATH];
-
-static const char *in_folder(const char *name)
-{
-    return path_in(folder, name);
-}
 
 /* ---- text ---- */
 
@@ -192,20 +185,6 @@ static void test_files_of_a_database(void **state)
     assert_int_equal(unlink(in_folder("run.db-journal")), 0);
     assert_int_equal(symlink("nowhere", in_folder("run.db-wal")), 0);
     assert_fails(clade_sqlite_check_files(path), CLADE_EINPUT, "run.db-wal: is a link");
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return clade_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -159,7 +159,7 @@ static int remove_folder(void **state)
 {
     (void)state;
     remove_temporary_folder(folder);
-    return 0;
+    return nothing_is_left();
 }
 
 int main(void)

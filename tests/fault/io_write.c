@@ -1,15 +1,9 @@
 /* The disk is full at the N-th step that changes it (write, fsync, rename, mkdir), for every N: the right status,
  * nothing half-written under the final name, nothing left beside it. */
+#include "folder_fixture.h"
 #include "io_test.h"
 
 #include "clade/checkpoint.h"
-
-static char folder[TEST_PATH];
-
-static const char *in_folder(const char *name)
-{
-    return path_in(folder, name);
-}
 
 static bool file_is(const char *name, const char *text)
 {
@@ -152,20 +146,6 @@ static void test_checkpoint(void **state)
     write_test_file(in_folder("base/config.json"), "{}", 2);
     write_test_file(in_folder("base/vocab.json"), "{}", 2);
     check_every_write(write_checkpoint, check_checkpoint);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return 0;
 }
 
 int main(void)

@@ -148,7 +148,7 @@ static int close_family(void **state)
 {
     (void)state;
     family_fini(&family);
-    return 0;
+    return nothing_is_left();
 }
 
 int main(void)

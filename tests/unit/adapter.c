@@ -1,9 +1,8 @@
 /* Reading PEFT folders: what is read, what is refused, and how. */
 #include "adapter_fixture.h"
+#include "folder_fixture.h"
 
 #include "io/adapter_config.h"
-
-static char folder[TEST_PATH];
 
 static const char *const plain_config = "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 6, \"bias\": \"none\", "
                                         "\"base_model_name_or_path\": \"org/base\", \"task_type\": \"CAUSAL_LM\", "
@@ -303,20 +302,6 @@ static void compares_copies_of_the_base(void **state)
         clade_adapter_close(adapter);
     }
     clade_checkpoint_close(base);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return 0;
 }
 
 int main(void)

@@ -1,10 +1,10 @@
 /* Merging adapters by their factors: known answers, exact sums, best approximations, and what is refused. */
 #include "adapter_fixture.h"
+#include "folder_fixture.h"
 
 #include "clade/linalg.h"
 #include "merge/method/methods.h"
 
-static char folder[TEST_PATH];
 static char paths[4][TEST_PATH];
 static const char *const parents[] = {paths[0], paths[1], paths[2], paths[3]};
 
@@ -295,20 +295,6 @@ static void survives_without_memory(void **state)
         check_every_allocation(attempt, recipe);
         clade_recipe_free(recipe);
     }
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return 0;
 }
 
 int main(void)

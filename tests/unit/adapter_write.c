@@ -1,10 +1,10 @@
 /* Adapters made in memory and written as PEFT folders: nothing is lost on the way, nor left behind when memory or the
  * disk is full. */
 #include "adapter_fixture.h"
+#include "folder_fixture.h"
 
 #include "io_test.h"
 
-static char folder[TEST_PATH];
 static size_t entries_before;
 
 /* Modules of every kind and of different ranks, filled with values. */
@@ -131,20 +131,6 @@ static void survives_a_full_disk(void **state)
     assert_ok(clade_remove_folder(path_in(folder, "fault")));
     entries_before = entries_in(folder);
     check_every_write(write_made, whole_or_nothing);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return 0;
 }
 
 int main(void)

@@ -1,17 +1,11 @@
 /* The laws of clade/checkpoint.h. */
+#include "folder_fixture.h"
 #include "io_test.h"
 
 #include <fcntl.h>
 
 #include "clade/checkpoint.h"
 #include "clade/files.h"
-
-static char folder[TEST_PATH];
-
-static const char *in_folder(const char *name)
-{
-    return path_in(folder, name);
-}
 
 static void write_text(const char *name, const char *text)
 {
@@ -274,20 +268,6 @@ static void test_writer_refuses(void **state)
     assert_fails(write_model("w/file/model", 0), CLADE_EIO, "is a file");
     assert_fails(clade_checkpoint_write(in_folder("w/m"), twice, 2, NULL, NULL, &layout), CLADE_EINPUT, "two tensors");
     assert_int_equal(entries_in(in_folder("w")), 3);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return clade_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -1,15 +1,9 @@
 /* What clade_checkpoint_write puts beside the weights: config.json with other values, copies, extra files. */
+#include "folder_fixture.h"
 #include "io_test.h"
 
 #include "clade/checkpoint.h"
 #include "clade/files.h"
-
-static char folder[TEST_PATH];
-
-static const char *in_folder(const char *name)
-{
-    return path_in(folder, name);
-}
 
 static void write_text(const char *name, const char *text)
 {
@@ -198,20 +192,6 @@ static void test_files_from(void **state)
         assert_fails(clade_checkpoint_write(in_folder("f4"), tensors, COUNT, NULL, NULL, &wrong), CLADE_EINTERNAL,
                      "without a folder");
     }
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return clade_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* The engine's laws without a model: every algorithm on closed-form problems gives, child by child, what it gives when
  * it is asked and told directly in the contract's order; whatever the order of arrival, after deaths and in sessions;
  * and failures are failed children. */
+#include "folder_fixture.h"
 #include "form_run.h"
 
 #include "near.h"
@@ -12,7 +13,6 @@
 
 enum { CHILDREN = 60, MOST_OBJECTIVES = 3 };
 
-static char folder[TEST_PATH];
 static unsigned runs;
 
 static const char *new_path(void)
@@ -343,35 +343,20 @@ static void images_and_a_target_end_it(void **state)
     clade_experiment_free(experiment);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    assert_int_equal(clade_alloc_live(), 0);
-    return 0;
-}
-
 int main(void)
 {
     form_fast_disk();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_algorithm_in_the_contracts_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(stopped_and_resumed_pays_nothing_twice, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(killed_and_resumed_is_the_same, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_longer_run_begins_with_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(another_problem_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_value_that_is_not_finite_is_a_failed_child, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(nothing_but_failures_ends_the_run, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_evaluator_takes_only_its_own, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_series_is_against_the_problems_reference, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(images_and_a_target_end_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_algorithm_in_the_contracts_order, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(stopped_and_resumed_pays_nothing_twice, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(killed_and_resumed_is_the_same, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_longer_run_begins_with_it, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(another_problem_is_refused, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_value_that_is_not_finite_is_a_failed_child, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(nothing_but_failures_ends_the_run, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_evaluator_takes_only_its_own, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_series_is_against_the_problems_reference, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(images_and_a_target_end_it, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* However a session ends, the results that arrived are in the ledger, and the next one pays for none of them again. */
+#include "folder_fixture.h"
 #include "form_run.h"
 
 #include <string.h>
 
 enum { CHILDREN = 40, WINDOW = 6, BREAKS_AT = 17 };
 
-static char folder[TEST_PATH];
 static unsigned runs;
 
 static const char *new_path(void)
@@ -111,27 +111,12 @@ static void when_the_search_fails(void **state)
     clade_experiment_free(experiment);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    assert_int_equal(clade_alloc_live(), 0);
-    return 0;
-}
-
 int main(void)
 {
     form_fast_disk();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(when_the_workers_fail, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(when_the_search_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(when_the_workers_fail, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(when_the_search_fails, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,8 @@
 /* The laws of clade/files.h. What happens when memory or the disk is full is in tests/fault. */
+#include "folder_fixture.h"
 #include "io_test.h"
 
 #include "clade/files.h"
-
-static char folder[TEST_PATH];
-
-static const char *in_folder(const char *name)
-{
-    return path_in(folder, name);
-}
 
 static void assert_file_is(const char *path, const char *expected)
 {
@@ -292,20 +286,6 @@ static void test_folder_visit(void **state)
     assert_int_equal(entries_in(inner), 0);
     assert_fails(clade_folder_visit(in_folder("absent"), remove_visited, &seen), CLADE_EINPUT, "absent");
     assert_fails(clade_folder_visit("/dev/null", remove_visited, &seen), CLADE_EINPUT, "/dev/null");
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return clade_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

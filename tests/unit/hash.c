@@ -1,15 +1,9 @@
 /* Hashes against published vectors, and the tree of a checkpoint's hash against its definition computed by hand. */
+#include "folder_fixture.h"
 #include "io_test.h"
 
 #include "clade/checkpoint.h"
 #include "io/file_sum.h"
-
-static char folder[TEST_PATH];
-
-static const char *in_folder(const char *name)
-{
-    return path_in(folder, name);
-}
 
 static void test_sha256(void **state)
 {
@@ -176,20 +170,6 @@ static void test_shortened(void **state)
         assert_fails(clade_checkpoint_hash(model, hex), CLADE_EINPUT,
                      "\"a\": cannot be read any more: the file was shortened");
     clade_checkpoint_close(model);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temporary_folder(folder);
-    return clade_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -177,7 +177,7 @@ static int remove_folder(void **state)
 {
     (void)state;
     remove_temporary_folder(folder);
-    return clade_alloc_live() == 0 ? 0 : -1;
+    return nothing_is_left();
 }
 
 int main(void)

@@ -44,7 +44,7 @@ static int close_family(void **state)
     (void)state;
     clade_family_close(family);
     remove_temporary_folder(folder);
-    return 0;
+    return nothing_is_left();
 }
 
 /* A recipe with a rule a tensor; values are uniform in their search range, the first of it where there is none. */

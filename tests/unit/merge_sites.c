@@ -323,7 +323,7 @@ static int close_families(void **state)
     (void)state;
     family_fini(&modular);
     family_fini(&flat);
-    return 0;
+    return nothing_is_left();
 }
 
 int main(void)

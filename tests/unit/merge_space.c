@@ -246,7 +246,7 @@ static int close_families(void **state)
     (void)state;
     family_fini(&stacked);
     family_fini(&flat);
-    return 0;
+    return nothing_is_left();
 }
 
 int main(void)

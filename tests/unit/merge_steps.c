@@ -23,7 +23,7 @@ static int end(void **state)
 {
     (void)state;
     remove_temporary_folder(folder);
-    return 0;
+    return nothing_is_left();
 }
 
 /* FOLDER/NAME with FORMAT, in which %s is the run's path. */

@@ -409,7 +409,7 @@ static int remove_folder(void **state)
     (void)state;
     if (!getenv("CLADE_TEST_KEEP"))
         remove_temporary_folder(folder);
-    return clade_alloc_live() == 0 ? 0 : -1;
+    return nothing_is_left();
 }
 
 int main(void)
