@@ -71,7 +71,8 @@ void clade_json_problem(const clade_json_at *at, clade_problems *problems, const
 void clade_json_print(const clade_json_at *at, clade_text *text);
 
 /* Writer: appends to TEXT (borrowed). Keys come in the order of the calls; two spaces of indentation when PRETTY, else
- * compact. Strings are escaped (control bytes \u00XX; the rest as it is), numbers by clade_text_append_number. KEY is
+ * compact. Strings are escaped (control bytes \u00XX; bytes that are not UTF-8 become U+FFFD, so that what is written can
+ * always be parsed), numbers by clade_text_append_number. KEY is
  * NULL inside arrays and at the root. */
 typedef struct clade_json_writer {
     clade_text *text;

@@ -5,25 +5,9 @@
 #include <string.h>
 
 #include "clade/text.h"
+#include "clade/utf8.h"
 
 enum { ESCAPE_BYTES = 8 };
-
-/* The character at P, of which LEFT bytes are there: its length, and its code in *CODE; 0: it is not UTF-8. Overlong
- * forms are none, or a control character could be spelled so. */
-static size_t character(const unsigned char *p, size_t left, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-    if (length == 0 || length > left)
-        return 0;
-    *code = length == 1 ? p[0] : p[0] & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (p[i] & 0x3fu);
-    }
-    return *code >= least[length] ? length : 0;
-}
 
 /* Control characters of both sets, but new lines and tabs; and the marks that change the direction of text, so that it
  * reads as another (Unicode technical standard 55). */
@@ -39,7 +23,7 @@ static size_t harmless_bytes(const char *text, size_t left)
     size_t at = 0;
     while (at < left) {
         uint32_t code = 0;
-        const size_t length = character((const unsigned char *)text + at, left - at, &code);
+        const size_t length = clade_utf8_decode(text + at, left - at, &code);
         if (length == 0 || is_harmful(code))
             break;
         at += length;
@@ -51,7 +35,7 @@ static size_t harmless_bytes(const char *text, size_t left)
 static size_t escape(const char *text, size_t left, char out[ESCAPE_BYTES])
 {
     uint32_t code = 0;
-    const size_t length = character((const unsigned char *)text, left, &code);
+    const size_t length = clade_utf8_decode(text, left, &code);
     if (length > 0)
         snprintf(out, ESCAPE_BYTES, "\\u%04x", (unsigned)(code & 0xffff));
     else

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json_scan.h"
+#include "clade/utf8.h"
 
 clade_status clade_json_check(const char *text, size_t length, const char *name, clade_status status_if_bad)
 {
@@ -100,21 +101,6 @@ static unsigned hex_of(const char *digits)
     return value;
 }
 
-/* CODE as UTF-8; returns the bytes. */
-static size_t put_utf8(unsigned code, char *out)
-{
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    size_t count = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = count - 1; i > 0; i--, code >>= 6)
-        out[i] = (char)(0x80 | (code & 0x3f));
-    out[0] = (char)(lead[count] | code);
-    return count;
-}
-
 /* The escape whose backslash is at *AT, which moves past it. */
 static size_t decode_escape(const char *text, size_t *at, char *out)
 {
@@ -132,7 +118,7 @@ static size_t decode_escape(const char *text, size_t *at, char *out)
         code = 0x10000 + ((code - 0xd800) << 10) + (hex_of(text + *at + 2) - 0xdc00);
         *at += 6;
     }
-    return put_utf8(code, out);
+    return clade_utf8_encode(code, out);
 }
 
 size_t clade_json_decode(const char *text, size_t begin, size_t end, char *out)

@@ -3,6 +3,11 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
+
+#include "clade/utf8.h"
+
+enum { REPLACEMENT = 0xfffd }; /* Unicode: for what is no character */
 
 clade_json_writer clade_json_writer_to(clade_text *text, bool pretty)
 {
@@ -15,20 +20,37 @@ static void new_line(const clade_json_writer *writer)
         clade_text_append(writer->text, "\n%*s", 2 * writer->depth, "");
 }
 
+/* How many of the LEFT bytes at STRING stand for themselves. */
+static size_t plain_bytes(const char *string, size_t left)
+{
+    size_t at = 0;
+    uint32_t code;
+    for (size_t length; at < left; at += length) {
+        length = clade_utf8_decode(string + at, left - at, &code);
+        if (length == 0 || code < 0x20 || code == '"' || code == '\\')
+            break;
+    }
+    return at;
+}
+
 /* A string in quotes: runs without anything to escape go over in one piece. */
 static void append_string(clade_text *text, const char *string)
 {
+    size_t left = strlen(string);
     clade_text_append_bytes(text, "\"", 1);
-    while (*string) {
-        size_t plain = 0;
-        while ((unsigned char)string[plain] >= 0x20 && string[plain] != '"' && string[plain] != '\\')
-            plain++;
+    while (left > 0) {
+        const size_t plain = plain_bytes(string, left);
         clade_text_append_bytes(text, string, plain);
         string += plain;
-        if (*string == '"' || *string == '\\')
-            clade_text_append(text, "\\%c", *string++);
-        else if (*string)
-            clade_text_append(text, "\\u%04x", (unsigned)(unsigned char)*string++);
+        left -= plain;
+        if (left == 0)
+            break;
+        const unsigned char byte = (unsigned char)*string++;
+        left--;
+        if (byte == '"' || byte == '\\')
+            clade_text_append(text, "\\%c", byte);
+        else
+            clade_text_append(text, "\\u%04x", byte < 0x20 ? byte : REPLACEMENT);
     }
     clade_text_append_bytes(text, "\"", 1);
 }

@@ -16,9 +16,6 @@ bool clade_io_multiply(uint64_t a, uint64_t b, uint64_t *product);
 const char *clade_io_tensor_size(clade_dtype dtype, const uint64_t *shape, size_t rank, uint64_t *count,
                                  uint64_t *bytes);
 
-/* The index of the first byte that is not part of valid UTF-8 (Unicode 15, table 3-7), or SIZE. */
-size_t clade_io_utf8_valid(const void *bytes, size_t size);
-
 /* Compare two byte strings; a proper prefix comes first. */
 int clade_io_compare(const void *a, size_t a_size, const void *b, size_t b_size);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "clade/alloc.h"
+#include "clade/utf8.h"
 #include "io/bytes.h"
 #include "io/safetensors_file.h"
 #include "io/scan.h"
@@ -177,7 +178,7 @@ clade_status clade_io_read_header(const unsigned char *text, size_t length, cons
 {
     bool more;
     clade_scanner s = {.name = name, .text = text, .length = length};
-    size_t invalid = clade_io_utf8_valid(text, length);
+    size_t invalid = clade_utf8_valid((const char *)text, length);
     if (invalid != length)
         return clade_fail(CLADE_EINPUT, "%s: header byte %zu: found 0x%02x, expected valid UTF-8", name, invalid,
                           text[invalid]);

@@ -10,6 +10,7 @@
 #include "clade/files.h"
 #include "clade/safetensors.h"
 #include "clade/text.h"
+#include "clade/utf8.h"
 #include "io/bytes.h"
 #include "io/safetensors_file.h"
 
@@ -47,7 +48,7 @@ static clade_status check_tensor(const clade_tensor *tensor, const char *path)
     clade_io_quote(tensor->name, length, quoted);
     if (strcmp(tensor->name, "__metadata__") == 0)
         return clade_fail(CLADE_EINPUT, "%s: a tensor cannot be named %s, which is the format's own", path, quoted);
-    if (clade_io_utf8_valid(tensor->name, length) != length)
+    if (clade_utf8_valid(tensor->name, length) != length)
         return clade_fail(CLADE_EINPUT, "%s: tensor %s: its name is not valid UTF-8", path, quoted);
     const char *wrong = clade_io_tensor_size(tensor->dtype, tensor->shape, tensor->rank, &count, &bytes);
     if (wrong)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "clade/utf8.h"
 #include "io/bytes.h"
 
 clade_status clade_scan_unexpected(const clade_scanner *s, const char *expected)
@@ -87,30 +88,6 @@ static clade_status scan_code_point(clade_scanner *s, unsigned *code)
     return CLADE_OK;
 }
 
-static size_t encode_utf8(unsigned code, char *out)
-{
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        out[0] = (char)(0xC0 | code >> 6);
-        out[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        out[0] = (char)(0xE0 | code >> 12);
-        out[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | code >> 18);
-    out[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
-}
-
 /* One escape, of which the backslash is read, appended at *END. */
 static clade_status scan_escape(clade_scanner *s, char **end)
 {
@@ -127,7 +104,7 @@ static clade_status scan_escape(clade_scanner *s, char **end)
     unsigned code;
     s->at++;
     CLADE_TRY(scan_code_point(s, &code));
-    *end += encode_utf8(code, *end);
+    *end += clade_utf8_encode(code, *end);
     return CLADE_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "clade/json.h"
+#include "clade/utf8.h"
 #include "io/bytes.h"
 
 enum { IDS_A_TOKEN = 16, LEAST_IDS = 1 << 16 };
@@ -197,9 +198,8 @@ static clade_status read_lines(source *s)
 {
     if (memchr(s->text, '\0', s->length))
         return clade_fail(CLADE_EINPUT, "%s: found a NUL byte, expected lines of text", s->path);
-    if (clade_io_utf8_valid(s->text, s->length) != s->length)
-        return clade_fail(CLADE_EINPUT, "%s: byte %zu: expected UTF-8", s->path,
-                          clade_io_utf8_valid(s->text, s->length));
+    if (clade_utf8_valid(s->text, s->length) != s->length)
+        return clade_fail(CLADE_EINPUT, "%s: byte %zu: expected UTF-8", s->path, clade_utf8_valid(s->text, s->length));
     uint32_t id = 0;
     for (const char *line = s->text, *end; *line; line = *end ? end + 1 : end, id++) {
         end = line + strcspn(line, "\n");

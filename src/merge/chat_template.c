@@ -8,6 +8,7 @@
 #include "base/json_walk.h"
 #include "clade/alloc.h"
 #include "clade/files.h"
+#include "clade/utf8.h"
 #include "io/bytes.h"
 #include "io/inside.h"
 #include "merge/recipe_parts.h"
@@ -96,7 +97,7 @@ static clade_status from_file(const char *path, char **out)
 {
     size_t length;
     CLADE_TRY(clade_read_file(path, CLADE_JSON_MAX_BYTES, out, &length));
-    if (strlen(*out) == length && clade_io_utf8_valid(*out, length) == length)
+    if (strlen(*out) == length && clade_utf8_valid(*out, length) == length)
         return CLADE_OK;
     clade_free(*out);
     *out = NULL;

@@ -19,7 +19,7 @@ own() {
     shift
     for header in "$@"; do owner[$header]=$layer; done
 }
-own base status alloc log text rng hash json team version bits clock
+own base status alloc log text utf8 rng hash json team version bits clock
 own tensor tensor kernels sparse_kernels linalg fft
 own io files safetensors checkpoint idx adapter
 own merge method recipe merge vocabulary hub

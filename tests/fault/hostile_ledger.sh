@@ -152,6 +152,9 @@ for options in "front --format text" "front --format svg" "front --format csv" "
     ! grep -q '[^\\]"\];$' "$work/out" || [ "$options" != "lineage --format dot" ] || ! grep -q '<b>"' "$work/out" ||
         fail "the label of a graph was ended: $(cat "$work/out")"
 done
+fresh "UPDATE children SET operator = CAST(x'66697273743a20ff' AS TEXT)"
+shown "an operator that is not UTF-8" lineage --format json
+grep -qF '"operator": "first: \ufffd"' "$work/out" || fail "what is no character: $(cat "$work/out")"
 fresh "UPDATE commits SET failed = 1 WHERE child > 4; UPDATE evaluations SET status = 6, score = '', reason = 'bad ${esc}]0;title' || char(7) || ' end' WHERE child > 4"
 shown "a reason of escapes" status
 grep -qF 'bad \u001b]0;title\u0007 end' "$work/out" || fail "the reason is not shown: $(cat "$work/out")"

@@ -50,6 +50,22 @@ static void test_writer(void **state)
     clade_text_free(&text);
 }
 
+/* Whatever bytes a name has, what is written is JSON. */
+static void test_any_bytes(void **state)
+{
+    (void)state;
+    clade_text text = {0};
+    clade_json *document;
+    clade_json_writer writer = clade_json_writer_to(&text, false);
+    clade_json_begin_object(&writer, NULL);
+    clade_json_put_string(&writer, "a\xc3", "\xff\xc3\xa9\xed\xa0\x80.");
+    clade_json_end_object(&writer);
+    assert_string_equal(clade_text_get(&text), "{\"a\\ufffd\":\"\\ufffd\xc3\xa9\\ufffd\\ufffd\\ufffd.\"}");
+    assert_ok(parse(clade_text_get(&text), &document));
+    clade_json_free(document);
+    clade_text_free(&text);
+}
+
 static void test_print(void **state)
 {
     (void)state;
@@ -98,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_large),
     };
