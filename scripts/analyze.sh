@@ -38,7 +38,7 @@ for what in "$@"; do
             configure "$build/valgrind" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS=-g"
             nice -n 10 ninja -C "$build/valgrind" > /dev/null
             tests=()
-            for test in "$PWD/$build/valgrind"/tests/test_{unit,property}_*; do
+            for test in "$PWD/$build/valgrind"/tests/test_{unit,property,conformance,fault}_*; do
                 case $test in
                     *.log) ;;
                     */test_unit_files) ;; # counts its own pages, which valgrind has more of

@@ -19,7 +19,7 @@ static clade_slot *slot_of(const clade_engine *engine, uint64_t child)
 static clade_status mismatch(uint64_t child, const char *what, const char *found, const char *expected)
 {
     return clade_fail(
-        CLADE_EINTERNAL,
+        CLADE_EINPUT,
         "ledger: child %llu: %s: found %.200s, expected %.200s; the ledger was written by another version "
         "of Clade or on another platform",
         (unsigned long long)child, what, found, expected);
@@ -228,7 +228,7 @@ static clade_status copy_result(clade_engine *engine, clade_slot *slot)
     bool found = false;
     CLADE_TRY(clade_ledger_get_evaluation(engine->ledger, (uint64_t)same, CLADE_SEARCH, &slot->result, &found));
     if (!found)
-        return clade_fail(CLADE_EINTERNAL, "ledger: child %lld is committed and has no evaluation", (long long)same);
+        return clade_fail(CLADE_EINPUT, "ledger: child %lld is committed and has no evaluation", (long long)same);
     slot->result.child = engine->committed;
     slot->result.same_as = same;
     slot->result.images = 0;

@@ -40,7 +40,7 @@ echo "version 2: goes on"
 stored 1
 code=0
 "$CLADE" resume "$run" --children 30 --moved "/released=$work" 2> "$work/log" || code=$?
-[ $code -eq 1 ] && grep -q "child 0: recipe hash: .*another version of Clade" "$work/log" ||
+[ $code -eq 4 ] && grep -q "child 0: recipe hash: .*another version of Clade" "$work/log" ||
     fail "version 1: $code: $(cat "$work/log")"
 reads
 [ "$(hash_of "$run")" = 372116e1cee6455781292948b7d90742dbf28815dec0e60c6a82e3bf115b0f39 ] || fail "version 1: another run hash"

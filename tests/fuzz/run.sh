@@ -3,8 +3,9 @@
 #
 # Each target of the build `cmake --preset fuzz` (its folder in BUILD, build/fuzz by default) in turn, from its stored
 # corpus, until it has used up its seconds of CPU, however busy the machine is. FOLDER keeps the inputs that were found
-# (a later call goes on from them), what was wrong (findings/TARGET/) and a log of each start. A row for each target on stdout: seconds, executions, edges that the corpus reaches, inputs, findings; with
-# findings it ends with 1. Into the stored corpus:
+# (a later call goes on from them), what was wrong (findings/TARGET/) and a log of each start. A row for each target on
+# stdout: seconds, executions, edges that the corpus reaches, inputs, findings; with findings it ends with 1. Into the
+# stored corpus:
 #   build/fuzz/tests/fuzz_TARGET -merge=1 -max_len=4096 tests/fuzz/corpus/TARGET FOLDER/corpus/TARGET
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -213,7 +213,7 @@ static void another_problem_is_refused(void **state)
     other->form = experiment->form;
     other->seed++;
     pool.stop_after = 0;
-    assert_fails(form_session(path, other, &pool), CLADE_EINTERNAL, "child 0");
+    assert_fails(form_session(path, other, &pool), CLADE_EINPUT, "child 0");
     assert_ok(form_session(path, experiment, &pool));
     clade_experiment_free(experiment);
     clade_experiment_free(other);

@@ -105,7 +105,7 @@ static void a_changed_ledger_is_noticed(void **state)
         fake_new_run(folder, path);
         assert_ok(fake_session(path, &pool, 0, NULL));
         (void)fake_ask_database(path, cases[i].sql);
-        assert_fails(fake_session(path, &pool, 20, NULL), CLADE_EINTERNAL, cases[i].message);
+        assert_fails(fake_session(path, &pool, 20, NULL), CLADE_EINPUT, cases[i].message);
     }
 }
 
@@ -176,7 +176,7 @@ static void a_run_folder_is_made_once(void **state)
     assert_fails(clade_run_create(experiment, path), CLADE_EUSAGE, "clade resume");
     clade_experiment_free(experiment);
     assert_true(fake_exists(path, "experiment.json") && fake_exists(path, "run.db"));
-    assert_fails(clade_run_experiment(folder, 0, &experiment), CLADE_EINPUT, "run.db");
+    assert_fails(clade_run_experiment(folder, &experiment), CLADE_EINPUT, "run.db");
 }
 
 int main(void)
