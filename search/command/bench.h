@@ -55,6 +55,9 @@ clade_status clade_bench_windows(const clade_bench_options *options) CLADE_CHECK
 /* Results a second that one coordinator takes with the ledger on, and what each part of its work costs. */
 clade_status clade_bench_coordinator(const clade_bench_options *options) CLADE_CHECK_RESULT;
 
+/* What it costs that evaluations have a process of their own: its start, and the way there and back. */
+clade_status clade_bench_evaluator(const clade_bench_options *options) CLADE_CHECK_RESULT;
+
 /* ---- what benches share ---- */
 
 /* CLADE_EINTERRUPTED when a signal has asked to stop. */

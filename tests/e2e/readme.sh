@@ -2,8 +2,7 @@
 # The README's commands on the demo zoo, with a small budget: each must work and say what a script would rely on.
 # CLADE: the program; CLADE_SOURCE: the source folder.
 set -euo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$CLADE_SOURCE/tests/work_folder.sh"
 demo=$CLADE_SOURCE/experiments/demo
 run=$work/run
 fail() { echo "FAILED: $*"; exit 1; }
@@ -29,7 +28,7 @@ for registry in methods algorithms objectives corruptions families sites; do
     has "$work/list" '^\['
 done
 "$CLADE" doctor > "$work/doctor"; has "$work/doctor" "Open MPI"; has "$work/doctor" "BLAS"
-"$CLADE" bench --list > "$work/bench"; has "$work/bench" "forward"; has "$work/bench" "^merge "; has "$work/bench" "^workers .*by name only"
+"$CLADE" bench --list > "$work/bench"; has "$work/bench" "forward"; has "$work/bench" "^merge "; has "$work/bench" "^evaluator "; has "$work/bench" "^workers .*by name only"
 
 # A bench that is stopped leaves nothing behind, and one's option without its name is no wish for all of them.
 mkdir "$work/tmp"
