@@ -8,6 +8,18 @@
 
 #include "clade/files.h"
 
+/* A safetensors file, malloc'ed: HEADER (LENGTH bytes) behind its length, then DATA_BYTES zero bytes; *SIZE bytes. */
+static inline unsigned char *pack_safetensors(const char *header, size_t length, size_t data_bytes, size_t *size)
+{
+    *size = 8 + length + data_bytes;
+    unsigned char *bytes = calloc(1, *size);
+    assert_non_null(bytes);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)length >> (8 * i));
+    memcpy(bytes + 8, header, length);
+    return bytes;
+}
+
 /* Files and folders in a folder: what was left behind would be among them. */
 static inline size_t entries_in(const char *path)
 {

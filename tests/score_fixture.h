@@ -215,6 +215,22 @@ static inline clade_status tiny_score(tiny *t, const clade_probes *probes, const
     return status;
 }
 
+/* The score after PLAN, to be freed (clade_score_fini) by the caller. */
+static inline clade_score tiny_score_of(tiny *t, const clade_score_plan *plan)
+{
+    clade_probes *probes = tiny_read_probes(t);
+    clade_score score = {0};
+    assert_ok(tiny_score(t, probes, plan, &score));
+    clade_probes_free(probes);
+    return score;
+}
+
+/* Whether slot I of TASK was answered rightly. */
+static inline bool tiny_bit(const clade_task_score *task, size_t i)
+{
+    return task->correct[i / 8] >> (i % 8) & 1;
+}
+
 /* The score as text, which says every number exactly; to be freed by the caller. */
 static inline clade_text tiny_text(const clade_score *score, const clade_probes *probes, const clade_score_plan *plan)
 {

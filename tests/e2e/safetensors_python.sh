@@ -9,7 +9,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-CLADE_TEST_KEEP="$work" "$CLADE_BUILD/tests/test_unit_safetensors" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+CLADE_TEST_KEEP="$work" "$CLADE_BUILD/tests/test_unit_safetensors_write" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 "$python" - "$work"/*.safetensors << 'END'
 import ctypes, sys
 import safetensors

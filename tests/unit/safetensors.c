@@ -1,6 +1,6 @@
-/* The laws of clade/safetensors.h that need no golden files. With CLADE_TEST_KEEP=FOLDER in the environment, what the
- * writer wrote is kept there for tests/e2e/safetensors_python.sh. */
-#include "test.h"
+/* The laws of reading in clade/safetensors.h that need no golden files. */
+#include "folder_fixture.h"
+#include "io_test.h"
 
 #include <inttypes.h>
 
@@ -8,30 +8,11 @@
 #include "clade/safetensors.h"
 #include "clade/text.h"
 
-static char folder[TEST_PATH];
-
-static const char *in_folder(const char *name)
-{
-    return path_in(folder, name);
-}
-
-/* HEADER (LENGTH bytes) behind its length, then DATA_BYTES zero bytes: a malloc'ed file. */
-static unsigned char *pack(const char *header, size_t length, size_t data_bytes, size_t *size)
-{
-    *size = 8 + length + data_bytes;
-    unsigned char *bytes = calloc(1, *size);
-    assert_non_null(bytes);
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)((uint64_t)length >> (8 * i));
-    memcpy(bytes + 8, header, length);
-    return bytes;
-}
-
 static clade_status scan_text(const char *header, size_t length, size_t data_bytes)
 {
     size_t size;
     clade_safetensors *file;
-    unsigned char *bytes = pack(header, length, data_bytes, &size);
+    unsigned char *bytes = pack_safetensors(header, length, data_bytes, &size);
     clade_status status = clade_safetensors_scan(bytes, size, "sample", &file);
     clade_safetensors_close(file);
     free(bytes);
@@ -115,7 +96,7 @@ static void test_names_and_metadata(void **state)
         "\"a\":{\"dtype\":\"F64\",\"shape\":[0,7],\"data_offsets\":[2,2]}}";
     size_t size;
     clade_safetensors *file;
-    unsigned char *bytes = pack(header, sizeof header - 1, 3, &size);
+    unsigned char *bytes = pack_safetensors(header, sizeof header - 1, 3, &size);
     assert_ok(clade_safetensors_scan(bytes, size, "sample", &file));
     assert_int_equal(clade_safetensors_count(file), 4);
     assert_int_equal(clade_safetensors_header_bytes(file), sizeof header - 1);
@@ -149,7 +130,7 @@ static void test_cut_and_changed(void **state)
     static const unsigned char changes[] = {0x00, 0xFF, 0x01, 0x80, 0x02, 0x10, 0x20};
     size_t size;
     clade_safetensors *file;
-    unsigned char *bytes = pack(header, sizeof header - 1, 10, &size);
+    unsigned char *bytes = pack_safetensors(header, sizeof header - 1, 10, &size);
     assert_ok(clade_safetensors_scan(bytes, size, "sample", &file));
     clade_safetensors_close(file);
     for (size_t cut = 0; cut < size; cut++) {
@@ -187,7 +168,7 @@ static void test_longest_header(void **state)
     for (size_t length = LIMIT; length <= LIMIT + 1; length++) {
         size_t size;
         clade_safetensors *file;
-        unsigned char *bytes = pack(header, length, 0, &size);
+        unsigned char *bytes = pack_safetensors(header, length, 0, &size);
         write_test_file(in_folder("long.safetensors"), bytes, size);
         free(bytes);
         clade_status status = clade_safetensors_open(in_folder("long.safetensors"), &file);
@@ -218,7 +199,7 @@ static void test_many_tensors(void **state)
     assert_ok(clade_text_status(&text));
     size_t size;
     clade_safetensors *file;
-    unsigned char *bytes = pack(text.data, text.length, COUNT, &size);
+    unsigned char *bytes = pack_safetensors(text.data, text.length, COUNT, &size);
     assert_ok(clade_safetensors_scan(bytes, size, "many", &file));
     for (int i = 0; i < COUNT; i += 997) {
         snprintf(name, sizeof name, "t%d", i);
@@ -254,7 +235,7 @@ static void test_huge_file(void **state)
         "{\"w\":{\"dtype\":\"U8\",\"shape\":[1099511627776],\"data_offsets\":[0,1099511627776]}}";
     size_t size;
     clade_safetensors *file;
-    unsigned char *bytes = pack(header, sizeof header - 1, 0, &size);
+    unsigned char *bytes = pack_safetensors(header, sizeof header - 1, 0, &size);
     write_test_file(in_folder("huge"), bytes, size);
     free(bytes);
     if (truncate(in_folder("huge"), (off_t)(size + (UINT64_C(1) << 40))) != 0)
@@ -264,163 +245,13 @@ static void test_huge_file(void **state)
     clade_safetensors_close(file);
 }
 
-/* The bytes every sample tensor has: i * 37 + 11. */
-static unsigned char sample_byte(size_t i)
-{
-    return (unsigned char)(i * 37 + 11);
-}
-
-typedef struct production {
-    const clade_tensor *tensors;
-    size_t calls, last_index;
-} production;
-
-static clade_status produce_sample(void *context, size_t index, void *out)
-{
-    production *p = context;
-    for (size_t i = 0; i < p->tensors[index].bytes; i++)
-        ((unsigned char *)out)[i] = sample_byte(i);
-    p->calls++;
-    p->last_index = index;
-    return CLADE_OK;
-}
-
-static clade_tensor tensor_of(const char *name, clade_dtype dtype, size_t rank, const uint64_t *shape)
-{
-    clade_tensor tensor = {.name = name, .dtype = dtype, .rank = rank, .shape = shape, .count = 1};
-    for (size_t i = 0; i < rank; i++)
-        tensor.count *= (size_t)shape[i];
-    tensor.bytes = tensor.count * clade_dtype_of(dtype)->bits / 8;
-    return tensor;
-}
-
-/* The header that safetensors 0.8.0 (Python) writes for these tensors. */
-static const char reference_header[] =
-    "{\"__metadata__\":{\"format\":\"pt\"},\"i\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
-    "\"d\":{\"dtype\":\"F64\",\"shape\":[1,2],\"data_offsets\":[8,24]},"
-    "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[24,28]},"
-    "\"b\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[28,52]},"
-    "\"e\":{\"dtype\":\"F32\",\"shape\":[0,4],\"data_offsets\":[52,52]},"
-    "\"bf\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[52,56]},"
-    "\"h\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[56,62]},"
-    "\"n\\\"\\\\\\n\\t\xC3\xA9\\u0001/\x7F\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[62,63]},"
-    "\"u\":{\"dtype\":\"U8\",\"shape\":[5],\"data_offsets\":[63,68]},"
-    "\"t\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[68,71]}}     ";
-
-static void test_writes_as_reference(void **state)
-{
-    (void)state;
-    static const uint64_t one[] = {1}, two[] = {2}, three[] = {3}, five[] = {5}, row[] = {1, 2}, matrix[] = {2, 3},
-                          none[] = {0, 4};
-    clade_tensor tensors[] = {
-        tensor_of("b", CLADE_F32, 2, matrix),
-        tensor_of("a", CLADE_F32, 1, one),
-        tensor_of("h", CLADE_F16, 1, three),
-        tensor_of("bf", CLADE_BF16, 1, two),
-        tensor_of("i", CLADE_I64, 0, NULL),
-        tensor_of("u", CLADE_U8, 1, five),
-        tensor_of("e", CLADE_F32, 2, none),
-        tensor_of("t", CLADE_BOOL, 1, three),
-        tensor_of("n\"\\\n\t\xC3\xA9\x01/\x7F", CLADE_U8, 1, one),
-        tensor_of("d", CLADE_F64, 2, row),
-    };
-    enum { COUNT = sizeof tensors / sizeof *tensors };
-    unsigned char given[24];
-    for (size_t i = 0; i < sizeof given; i++)
-        given[i] = sample_byte(i);
-    tensors[0].data = given; /* one with data among those to produce */
-    production produced = {.tensors = tensors};
-    assert_ok(clade_safetensors_write(in_folder("sample.safetensors"), tensors, COUNT, produce_sample, &produced));
-    assert_int_equal(produced.calls, COUNT - 2); /* neither the given nor the empty one */
-    assert_int_equal(produced.last_index, 7);    /* BOOL comes last in the file */
-
-    size_t length = sizeof reference_header - 1, size;
-    unsigned char *expected = pack(reference_header, length, 71, &size);
-    static const size_t parts[] = {8, 16, 4, 24, 4, 6, 1, 5, 3};
-    unsigned char *data = expected + 8 + length;
-    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++)
-        for (size_t i = 0; i < parts[p]; i++)
-            *data++ = sample_byte(i);
-    clade_map map;
-    assert_ok(clade_map_open(in_folder("sample.safetensors"), &map));
-    assert_int_equal(map.size, size);
-    assert_memory_equal(map.data, expected, size);
-    clade_map_close(&map);
-    free(expected);
-}
-
-static void test_writes_nothing_but_header(void **state)
-{
-    (void)state;
-    clade_map map;
-    assert_ok(clade_safetensors_write(in_folder("none.safetensors"), NULL, 0, NULL, NULL));
-    assert_ok(clade_map_open(in_folder("none.safetensors"), &map));
-    assert_int_equal(map.size, 40);
-    assert_memory_equal(map.data, " \0\0\0\0\0\0\0{\"__metadata__\":{\"format\":\"pt\"}}", 40);
-    clade_map_close(&map);
-}
-
-static clade_status produce_failure(void *context, size_t index, void *out)
-{
-    (void)context, (void)index, (void)out;
-    return clade_fail(CLADE_EEVAL, "no data today");
-}
-
-static void test_writer_refuses(void **state)
-{
-    (void)state;
-    static const uint64_t two[] = {2}, odd[] = {3};
-    const char *path = in_folder("refused.safetensors");
-    unsigned char data[8] = {0};
-    clade_tensor tensors[2] = {tensor_of("a", CLADE_F32, 1, two), tensor_of("a", CLADE_U8, 1, two)};
-    tensors[0].data = tensors[1].data = data;
-    assert_fails(clade_safetensors_write(path, tensors, 2, NULL, NULL), CLADE_EINPUT, "two tensors are named \"a\"");
-    tensors[1].name = "__metadata__";
-    assert_fails(clade_safetensors_write(path, tensors, 2, NULL, NULL), CLADE_EINPUT, "format's own");
-    tensors[1].name = "\xC3";
-    assert_fails(clade_safetensors_write(path, tensors, 2, NULL, NULL), CLADE_EINPUT,
-                 "\"\\xc3\": its name is not valid UTF-8");
-    tensors[1] =
-        (clade_tensor){.name = "f", .dtype = CLADE_F4, .rank = 1, .shape = odd, .count = 3, .bytes = 1, .data = data};
-    assert_fails(clade_safetensors_write(path, tensors, 2, NULL, NULL), CLADE_EINPUT, "byte boundary");
-    tensors[1] = tensor_of("b", CLADE_F32, 1, two);
-    assert_fails(clade_safetensors_write(path, tensors, 2, NULL, NULL), CLADE_EINTERNAL, "nothing makes them");
-    assert_fails(clade_safetensors_write(path, tensors, 2, produce_failure, NULL), CLADE_EEVAL, "no data today");
-    tensors[1].bytes--;
-    assert_fails(clade_safetensors_write(path, tensors, 2, produce_failure, NULL), CLADE_EINTERNAL, "has 7 bytes");
-    assert_false(clade_path_exists(path));
-    assert_fails(clade_safetensors_write(in_folder("no/such/folder"), tensors, 1, NULL, NULL), CLADE_EIO,
-                 "no/such/folder");
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    const char *keep = getenv("CLADE_TEST_KEEP");
-    if (keep)
-        snprintf(folder, sizeof folder, "%s", keep);
-    else
-        make_temporary_folder(folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    if (!getenv("CLADE_TEST_KEEP"))
-        remove_temporary_folder(folder);
-    return nothing_is_left();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strictness),          cmocka_unit_test(test_unknown_fields),
-        cmocka_unit_test(test_names_and_metadata),  cmocka_unit_test(test_cut_and_changed),
-        cmocka_unit_test(test_longest_header),      cmocka_unit_test(test_many_tensors),
-        cmocka_unit_test(test_not_regular),         cmocka_unit_test(test_huge_file),
-        cmocka_unit_test(test_writes_as_reference), cmocka_unit_test(test_writes_nothing_but_header),
-        cmocka_unit_test(test_writer_refuses),
+        cmocka_unit_test(test_strictness),         cmocka_unit_test(test_unknown_fields),
+        cmocka_unit_test(test_names_and_metadata), cmocka_unit_test(test_cut_and_changed),
+        cmocka_unit_test(test_longest_header),     cmocka_unit_test(test_many_tensors),
+        cmocka_unit_test(test_not_regular),        cmocka_unit_test(test_huge_file),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,26 +1,12 @@
 /* The scorer on a tiny model: which items it scores, how its parts fit together, and what it refuses. */
 #include "score_fixture.h"
 
-static bool bit(const clade_task_score *task, size_t i)
-{
-    return task->correct[i / 8] >> (i % 8) & 1;
-}
-
 static size_t ones(const clade_task_score *task, size_t first, size_t count, size_t step)
 {
     size_t sum = 0;
     for (size_t i = 0; i < count; i++)
-        sum += bit(task, first + i * step);
+        sum += tiny_bit(task, first + i * step);
     return sum;
-}
-
-static clade_score score_of(tiny *t, const clade_score_plan *plan)
-{
-    clade_probes *probes = tiny_read_probes(t);
-    clade_score score = {0};
-    assert_ok(tiny_score(t, probes, plan, &score));
-    clade_probes_free(probes);
-    return score;
 }
 
 static void counts(void **state)
@@ -55,7 +41,7 @@ static void bits_and_shares(void **state)
 {
     tiny *t = *state;
     const clade_score_plan all = tiny_plan(CLADE_HOLDOUT, false);
-    clade_score score = score_of(t, &all);
+    clade_score score = tiny_score_of(t, &all);
     for (size_t k = 0; k < 2; k++) {
         const clade_task_score *task = &score.tasks[k];
         assert_int_equal(task->n_correct, 4 * 15);
@@ -82,12 +68,12 @@ static void rotating_is_a_diagonal_of_all(void **state)
 {
     tiny *t = *state;
     const clade_score_plan all = tiny_plan(CLADE_SEARCH, false), rotate = tiny_plan(CLADE_SEARCH, true);
-    clade_score grid = score_of(t, &all), diagonal = score_of(t, &rotate);
+    clade_score grid = tiny_score_of(t, &all), diagonal = tiny_score_of(t, &rotate);
     for (size_t k = 0; k < 2; k++) {
         for (size_t i = 0; i < TINY_SEARCH; i++) {
-            assert_int_equal(bit(&grid.tasks[k], i), bit(&diagonal.tasks[k], i));
-            assert_int_equal(bit(&grid.tasks[k], TINY_SEARCH * (1 + i % 3) + i),
-                             bit(&diagonal.tasks[k], TINY_SEARCH + i));
+            assert_int_equal(tiny_bit(&grid.tasks[k], i), tiny_bit(&diagonal.tasks[k], i));
+            assert_int_equal(tiny_bit(&grid.tasks[k], TINY_SEARCH * (1 + i % 3) + i),
+                             tiny_bit(&diagonal.tasks[k], TINY_SEARCH + i));
         }
         for (size_t c = 0; c < 3; c++)
             assert_near((double)ones(&diagonal.tasks[k], TINY_SEARCH + c, 5, 3) / 5.0,
@@ -102,15 +88,15 @@ static void items_do_not_depend_on_the_plan(void **state)
 {
     tiny *t = *state;
     clade_score_plan lengths = tiny_plan(CLADE_SEARCH, false);
-    clade_score whole = score_of(t, &lengths);
+    clade_score whole = tiny_score_of(t, &lengths);
     lengths.labelled = 7;
     lengths.corrupted = 5;
-    clade_score part = score_of(t, &lengths);
+    clade_score part = tiny_score_of(t, &lengths);
     for (size_t i = 0; i < 7; i++)
-        assert_int_equal(bit(&whole.tasks[1], i), bit(&part.tasks[1], i));
+        assert_int_equal(tiny_bit(&whole.tasks[1], i), tiny_bit(&part.tasks[1], i));
     for (size_t c = 0; c < 3; c++)
         for (size_t i = 0; i < 5; i++)
-            assert_int_equal(bit(&whole.tasks[1], 15 + 15 * c + i), bit(&part.tasks[1], 7 + 5 * c + i));
+            assert_int_equal(tiny_bit(&whole.tasks[1], 15 + 15 * c + i), tiny_bit(&part.tasks[1], 7 + 5 * c + i));
     clade_probes *probes = tiny_read_probes(t);
     const clade_probes beta = {.path = probes->path, .tasks = &probes->tasks[1], .n_tasks = 1};
     clade_score alone = {0};
@@ -152,136 +138,15 @@ static void runs_are_independent(void **state)
     clade_probes_free(probes);
 }
 
-/* ---- in rungs ---- */
-
-/* Stops after rung `stop_at` (0: never) and looks at what was seen until then. */
-typedef struct rung_watch {
-    const clade_score *whole;
-    size_t rungs, stop_at, images[4];
-} rung_watch;
-
-static bool watch(void *context, const clade_score *seen, clade_stopped *stopped)
-{
-    rung_watch *self = context;
-    self->images[self->rungs++] = seen->images;
-    size_t scored = 0;
-    for (size_t k = 0; k < 2; k++) {
-        const clade_task_score *task = &seen->tasks[k], *all = &self->whole->tasks[k];
-        assert_int_equal(task->n_correct, all->n_correct);
-        assert_int_equal(task->n_clean, all->clean.items);
-        for (size_t i = 0; i < task->n_correct; i++) {
-            const bool was_seen = task->seen[i / 8] >> (i % 8) & 1;
-            assert_int_equal(bit(task, i), was_seen && bit(all, i));
-            scored += was_seen;
-        }
-        assert_true(isnan(task->entropy)); /* unlabelled items come last */
-    }
-    assert_int_equal(scored, seen->images);
-    *stopped = (clade_stopped){.reason = CLADE_OUTRACED, .accuracy = 0.25, .robustness = 0.125};
-    return self->rungs == self->stop_at;
-}
-
-static const double shares[] = {0.2, 0.5};
-
-/* The score in rungs, stopped after STOP_AT; TEXT gets it as it is printed. */
-static clade_score score_in_rungs(tiny *t, const clade_score_plan *plan, const size_t *const *order, rung_watch *self,
-                                  clade_text *text)
-{
-    clade_probes *probes = tiny_read_probes(t);
-    clade_scorer *scorer = NULL;
-    clade_score score = {0};
-    const clade_rungs rungs = {.shares = shares, .n_shares = 2, .order = order, .stop = watch, .context = self};
-    assert_ok(clade_scorer_new(probes, t->model, &t->preprocess, plan, &scorer));
-    assert_int_equal(clade_scorer_labelled(scorer, 1), TINY_SEARCH);
-    assert_int_equal(clade_scorer_bits(scorer), clade_score_bits(self->whole));
-    assert_ok(clade_scorer_run_rungs(scorer, &t->provider, &rungs, &score));
-    *text = tiny_text(&score, probes, plan);
-    clade_scorer_free(scorer);
-    clade_probes_free(probes);
-    return score;
-}
-
-/* Not stopped, the score is the one without rungs; stopped, it has what was seen. Both ways to assign corruptions. */
-static void rungs_change_nothing(void **state)
-{
-    tiny *t = *state;
-    for (size_t rotate = 0; rotate < 2; rotate++) {
-        const clade_score_plan plan = tiny_plan(CLADE_SEARCH, rotate == 1);
-        clade_probes *probes = tiny_read_probes(t);
-        clade_score whole = score_of(t, &plan);
-        clade_text expected = tiny_text(&whole, probes, &plan), found = {0}, stopped_text = {0};
-        rung_watch never = {.whole = &whole}, second = {.whole = &whole, .stop_at = 2};
-        clade_score again = score_in_rungs(t, &plan, NULL, &never, &found);
-        assert_string_equal(clade_text_get(&found), clade_text_get(&expected));
-        assert_int_equal(never.rungs, 2);
-        /* 2 tasks: 3 of 15 clean items, 3 with one or three corruptions; then 8 of 15 */
-        assert_int_equal(never.images[0], 2 * (3 + (rotate ? 3 : 9)));
-        assert_int_equal(never.images[1], 2 * (8 + (rotate ? 8 : 24)));
-        clade_score stopped = score_in_rungs(t, &plan, NULL, &second, &stopped_text);
-        assert_int_equal(stopped.stopped.reason, CLADE_OUTRACED);
-        assert_int_equal(stopped.stopped.rung, 2);
-        assert_int_equal(stopped.images, never.images[1]);
-        assert_int_equal(stopped.images + stopped.stopped.left, whole.images);
-        assert_int_equal(stopped.tasks[0].clean.items, 8);
-        assert_near(stopped.stopped.accuracy, 0.25, 0.0);
-        for (size_t i = 0; i < 8; i++)
-            assert_true(stopped.tasks[0].seen[i / 8] >> (i % 8) & 1);
-        clade_score_fini(&stopped);
-        clade_score_fini(&again);
-        clade_score_fini(&whole);
-        clade_text_free(&expected);
-        clade_text_free(&found);
-        clade_text_free(&stopped_text);
-        clade_probes_free(probes);
-    }
-}
-
-/* Another order changes which items are seen first, and nothing else. */
-static void rungs_in_another_order(void **state)
-{
-    tiny *t = *state;
-    size_t backwards[TINY_SEARCH], odd_first[TINY_SEARCH];
-    const size_t *const order[] = {backwards, odd_first};
-    for (size_t i = 0; i < TINY_SEARCH; i++) {
-        backwards[i] = TINY_SEARCH - 1 - i;
-        odd_first[i] = 2 * i + 1 < TINY_SEARCH ? 2 * i + 1 : 2 * (i - TINY_SEARCH / 2);
-    }
-    const clade_score_plan plan = tiny_plan(CLADE_SEARCH, true);
-    clade_probes *probes = tiny_read_probes(t);
-    clade_score whole = score_of(t, &plan);
-    clade_text expected = tiny_text(&whole, probes, &plan), found = {0}, first_text = {0};
-    rung_watch never = {.whole = &whole}, first = {.whole = &whole, .stop_at = 1};
-    clade_score again = score_in_rungs(t, &plan, order, &never, &found);
-    assert_string_equal(clade_text_get(&found), clade_text_get(&expected));
-    clade_score stopped = score_in_rungs(t, &plan, order, &first, &first_text);
-    for (size_t i = 0; i < TINY_SEARCH; i++) {
-        const size_t clean = i, corrupted = TINY_SEARCH + i;
-        assert_int_equal(stopped.tasks[0].seen[clean / 8] >> (clean % 8) & 1, i >= 12);
-        assert_int_equal(stopped.tasks[0].seen[corrupted / 8] >> (corrupted % 8) & 1, i >= 12);
-        assert_int_equal(stopped.tasks[1].seen[clean / 8] >> (clean % 8) & 1, i == 1 || i == 3 || i == 5);
-    }
-    size_t right = 0;
-    for (size_t i = 12; i < TINY_SEARCH; i++)
-        right += bit(&whole.tasks[0], i);
-    assert_near(stopped.tasks[0].clean.accuracy, (double)right / 3.0, 1e-15);
-    clade_score_fini(&stopped);
-    clade_score_fini(&again);
-    clade_score_fini(&whole);
-    clade_text_free(&expected);
-    clade_text_free(&found);
-    clade_text_free(&first_text);
-    clade_probes_free(probes);
-}
-
 static void joined_bits(void **state)
 {
     const clade_score_plan plan = tiny_plan(CLADE_SEARCH, true);
-    clade_score score = score_of(*state, &plan);
+    clade_score score = tiny_score_of(*state, &plan);
     uint8_t bits[8] = {0};
     assert_int_equal(clade_score_bits(&score), 60);
     clade_score_join_bits(&score, bits);
     for (size_t i = 0; i < 60; i++)
-        assert_int_equal(bits[i / 8] >> (i % 8) & 1, bit(&score.tasks[i / 30], i % 30));
+        assert_int_equal(bits[i / 8] >> (i % 8) & 1, tiny_bit(&score.tasks[i / 30], i % 30));
     clade_score_fini(&score);
 }
 
@@ -290,7 +155,7 @@ static void only_clean(void **state)
 {
     tiny *t = *state;
     const clade_score_plan plan = {.labelled_split = CLADE_SEARCH};
-    clade_score score = score_of(t, &plan);
+    clade_score score = tiny_score_of(t, &plan);
     assert_int_equal(score.images, 30);
     assert_true(isnan(score.robustness) && isnan(score.entropy) && isnan(score.corrupted_accuracy[0]));
     assert_int_equal(score.tasks[0].corrupted[0].items, 0);
@@ -302,7 +167,7 @@ static void only_unlabelled(void **state)
 {
     tiny *t = *state;
     const clade_score_plan plan = {.labelled_split = CLADE_UNLABELLED, .with_unlabelled = true};
-    clade_score score = score_of(t, &plan);
+    clade_score score = tiny_score_of(t, &plan);
     assert_int_equal(score.images, 20);
     assert_int_equal(score.clean.items, 0);
     assert_true(isnan(score.clean.accuracy) && isnan(score.worst_task) && score.entropy > 0.0);
@@ -388,8 +253,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(rotating_is_a_diagonal_of_all, tiny_open, tiny_close),
         cmocka_unit_test_setup_teardown(items_do_not_depend_on_the_plan, tiny_open, tiny_close),
         cmocka_unit_test_setup_teardown(runs_are_independent, tiny_open, tiny_close),
-        cmocka_unit_test_setup_teardown(rungs_change_nothing, tiny_open, tiny_close),
-        cmocka_unit_test_setup_teardown(rungs_in_another_order, tiny_open, tiny_close),
         cmocka_unit_test_setup_teardown(joined_bits, tiny_open, tiny_close),
         cmocka_unit_test_setup_teardown(only_clean, tiny_open, tiny_close),
         cmocka_unit_test_setup_teardown(only_unlabelled, tiny_open, tiny_close),
