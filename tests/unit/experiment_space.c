@@ -1,16 +1,7 @@
 /* The section "space" of experiment.json and the first recipes: sites in all their forms, priors, the sum. */
-#include "test.h"
+#include "experiment_fixture.h"
 
-#include "search/experiment.h"
-
-#define BASICS                                                                                                         \
-    "\"clade\": 1, \"base\": \"b\", \"parents\": {\"fashion\": \"f\", \"digits\": \"/d\"}, \"probes\": \"p.json\""
 #define SPACE(text) "{" BASICS ", \"space\": {" text "}}"
-
-static clade_status parse(const char *text, clade_experiment **experiment)
-{
-    return clade_experiment_parse(text, strlen(text), "e.json", "/zoo", experiment);
-}
 
 static void check_sites(const char *text, const char *sites, const char *coordinates)
 {
