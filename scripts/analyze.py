@@ -4,7 +4,8 @@
     scripts/analyze.py gcc|clang BUILD_FOLDER [PART_OF_A_PATH...]
 
 BUILD_FOLDER has been configured by CMake. Warnings that scripts/analyze.known lists (path and checker, with the reason
-why they are wrong) are counted, all others are printed: exit code 1 when there is one.
+why they are wrong) are counted, all others are printed: exit code 1 when there is one. Lines of that list which stand for
+nothing any more are named.
 """
 import json
 import os
@@ -73,6 +74,9 @@ def main():
             if key not in listed:
                 print(match[0], flush=True)
                 new += 1
+    listed = {key for key in listed if key[1].startswith("analyzer") == (tool == "gcc") and (key[0] in done or not parts)}
+    for path, checker in sorted(listed - found):
+        print(f"scripts/analyze.known: stands for no warning of {tool}: {path} {checker}")
     print(f"{tool}: {len(done)} files, {new} new warnings, {len(found & listed)} of the {len(listed)} known ones")
     return 1 if new else 0
 

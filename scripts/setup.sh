@@ -2,18 +2,20 @@
 # Install what Clade is built and tested with, where it is missing. Does nothing, quickly, when all is there.
 set -euo pipefail
 
-# The one list.
+# The one list. Not in it: openssh-server, which would run a server from then on; without it the cluster tests are skipped.
 packages=(
     build-essential cmake ninja-build pkg-config
     libopenmpi-dev openmpi-bin libopenblas-dev liblapacke-dev libkissfft-dev
     libsqlite3-dev sqlite3 zlib1g-dev libjpeg62-turbo-dev libyaml-dev libssl-dev libcmocka-dev
+    procps util-linux iproute2 openssh-client
 )
 
 if ! command -v apt-get > /dev/null; then
     cat >&2 << END
 There is no apt-get here. Please install by other means, each library with its headers: C17 compiler, CMake >= 3.25,
 Ninja, pkg-config, Open MPI, OpenBLAS (with CBLAS), LAPACKE, KissFFT (float), SQLite 3 and its shell, zlib,
-libjpeg-turbo, libyaml, OpenSSL (libcrypto), cmocka. Debian calls them: ${packages[*]}
+libjpeg-turbo, libyaml, OpenSSL (libcrypto), cmocka; for the tests procps, util-linux, iproute2, an SSH client.
+Debian calls them: ${packages[*]}
 END
     exit 1
 fi

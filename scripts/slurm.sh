@@ -33,7 +33,8 @@ while kill -0 "$launcher" 2>/dev/null; do # wait returns early when the trap run
     status=0
     wait "$launcher" || status=$?
 done
-if [ "$interrupted" -eq 1 ] && [ "$status" -ne 0 ] && [ -n "${SLURM_JOB_ID:-}" ]; then
+# Stopped (75), or told to before it could listen (138: ended by USR1); what failed by itself is not put back.
+if [ "$interrupted" -eq 1 ] && { [ "$status" -eq 75 ] || [ "$status" -eq 138 ]; } && [ -n "${SLURM_JOB_ID:-}" ]; then
     scontrol requeue "$SLURM_JOB_ID"
     exit 0
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change is done: the release build with all tests, then the sanitizer build with all
-# but the MPI tests. The last line is that of the last ctest run, whose exit code counts. Further arguments go to ctest.
+# but the MPI and cluster tests. The last line is that of the last ctest run, whose exit code counts. Further arguments go to ctest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh

@@ -3,7 +3,6 @@
 #include "search/channel.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,6 +73,16 @@ int clade_channel_fd(const clade_channel *channel)
 bool clade_channel_ended(const clade_channel *channel)
 {
     return channel->ended;
+}
+
+bool clade_channel_is_at_fault(const clade_channel *channel, clade_status status)
+{
+    return status != CLADE_OK && (status != CLADE_EIO || channel->ended);
+}
+
+struct pollfd clade_channel_watch(const clade_channel *channel)
+{
+    return (struct pollfd){.fd = channel->fd, .events = channel->first ? POLLIN | POLLOUT : POLLIN};
 }
 
 static clade_status note_end(clade_channel *channel)

@@ -4,6 +4,7 @@
 #ifndef CLADE_CHANNEL_H
 #define CLADE_CHANNEL_H
 
+#include <poll.h>
 #include <stdbool.h>
 
 #include "search/pool_link.h"
@@ -14,11 +15,15 @@ typedef struct clade_channel clade_channel;
 
 /* FD, a stream socket, is the channel's from here on. */
 clade_status clade_channel_open(int fd, clade_channel **channel) CLADE_CHECK_RESULT;
-void clade_channel_close(clade_channel *channel);   /* accepts NULL */
-int clade_channel_fd(const clade_channel *channel); /* to poll() */
+void clade_channel_close(clade_channel *channel); /* accepts NULL */
+int clade_channel_fd(const clade_channel *channel);
+/* For poll(): until it can be received from or, where something is queued, more of that can be written. */
+struct pollfd clade_channel_watch(const clade_channel *channel);
 
 /* The other side has closed it, as a read or write found. */
 bool clade_channel_ended(const clade_channel *channel);
+/* Whether STATUS, of a call below or of what came by it, is a failure of the other side: not a lack of memory here. */
+bool clade_channel_is_at_fault(const clade_channel *channel, clade_status status);
 
 /* Queue HEADER followed by BODY (copied) for PEER and write what the socket takes now; never blocks. */
 clade_status clade_channel_send(clade_channel *channel, int peer, int tag, const void *header, size_t header_length,

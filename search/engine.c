@@ -6,10 +6,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "clade/alloc.h"
 #include "clade/clock.h"
 #include "clade/log.h"
 #include "search/engine_state.h"

@@ -39,11 +39,11 @@ typedef struct clade_engine_options {
 
 /* A fresh run: RUN_FOLDER must not exist (CLADE_EUSAGE: says resume). Writes experiment.json as resolved and run.db. */
 clade_status clade_run_create(const clade_experiment *experiment, const char *run_folder) CLADE_CHECK_RESULT;
-/* The experiment of a run folder with the budget as it is now and the paths where the files are now (run_folder.h);
- * CHILDREN > 0 raises the budget (recorded as an event; the budget of seconds begins anew). CLADE_EUSAGE when CHILDREN is
- * less than what the run has already. */
-clade_status clade_run_experiment(const char *run_folder, uint64_t children,
-                                  clade_experiment **experiment) CLADE_CHECK_RESULT;
+/* The experiment of a run folder with the budget as it is now and the paths where the files are now (run_folder.h). The
+ * second one from its ledger, which is open. */
+clade_status clade_run_experiment(const char *run_folder, clade_experiment **experiment) CLADE_CHECK_RESULT;
+clade_status clade_ledger_experiment(clade_ledger *ledger, const char *run_folder,
+                                     clade_experiment **experiment) CLADE_CHECK_RESULT;
 /* Open the ledger of a run folder for reading. */
 clade_status clade_run_ledger(const char *run_folder, clade_ledger **ledger) CLADE_CHECK_RESULT;
 /* Run (or go on with) what the ledger in the folder says until the budget is reached, using POOL. SUBJECT is that of the

@@ -20,18 +20,13 @@ static const double LEAST_GAIN = 1e-4;
 static clade_status record_end(clade_engine *engine, const char *reason)
 {
     char detail[64];
-    clade_text old = {0}, ignored = {0};
-    uint64_t at = 0, extended = 0;
-    bool found = false, has_extension = false;
+    clade_text old = {0};
+    bool found = false;
     snprintf(detail, sizeof detail, "{\"asked\":%llu,\"reason\":\"%s\"}", (unsigned long long)engine->asked, reason);
-    clade_status status = clade_ledger_get_event(engine->ledger, "closed", &old, &at, &found);
-    if (status == CLADE_OK)
-        status = clade_ledger_get_event(engine->ledger, "budget", &ignored, &extended, &has_extension);
-    const bool known = found && strcmp(clade_text_get(&old), detail) == 0 && (!has_extension || at > extended);
-    if (status == CLADE_OK && !known)
+    clade_status status = clade_ledger_get_event_since(engine->ledger, "closed", "budget", &old, &found);
+    if (status == CLADE_OK && !(found && strcmp(clade_text_get(&old), detail) == 0))
         status = clade_ledger_put_event(engine->ledger, "closed", detail);
     clade_text_free(&old);
-    clade_text_free(&ignored);
     return status;
 }
 

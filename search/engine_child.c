@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clade/alloc.h"
 #include "clade/log.h"
 #include "search/engine_state.h"
 

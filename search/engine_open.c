@@ -1,6 +1,9 @@
 /* A session of a run: from the folder to an engine that can go on, and back. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clade/alloc.h"
@@ -8,6 +11,7 @@
 #include "clade/files.h"
 #include "clade/log.h"
 #include "search/engine_state.h"
+#include "search/run_folder.h"
 
 /* ---- the session ---- */
 
@@ -15,12 +19,8 @@
 static clade_status is_unchecked(clade_ledger *ledger, bool *unchecked)
 {
     clade_text ignored = {0};
-    uint64_t changed = 0, checked = 0;
-    bool has_changed = false, has_checked = false;
-    clade_status status = clade_ledger_get_event(ledger, "platform changed", &ignored, &changed, &has_changed);
-    if (status == CLADE_OK)
-        status = clade_ledger_get_event(ledger, "platform checked", &ignored, &checked, &has_checked);
-    *unchecked = has_changed && (!has_checked || checked < changed);
+    const clade_status status =
+        clade_ledger_get_event_since(ledger, "platform changed", "platform checked", &ignored, unchecked);
     clade_text_free(&ignored);
     return status;
 }
@@ -62,49 +62,45 @@ static clade_status begin_session(clade_engine *engine)
 
 /* ---- the budget of seconds ---- */
 
-/* The number KEY of an event's JSON; absent, where it is OPTIONAL: *OUT stays. */
-static clade_status number_of(const clade_text *detail, const char *kind, const char *key, bool optional, double *out)
+/* The member "asked" of an event "stop". */
+static clade_status parse_stop(const clade_text *detail, uint64_t *asked)
 {
     clade_json *document = NULL;
     clade_problems problems = {0};
-    CLADE_TRY(clade_json_parse(clade_text_get(detail), detail->length, kind, CLADE_EINPUT, &document));
-    const clade_json_at root = clade_json_root(document), member = clade_json_member(&root, key);
-    if (!optional || clade_json_kind_of(&member) != CLADE_JSON_ABSENT)
-        (void)clade_json_number(&member, &problems, 0.0, 0x1p53, out);
+    CLADE_TRY(clade_json_parse(clade_text_get(detail), detail->length, "event stop", CLADE_EINPUT, &document));
+    const clade_json_at root = clade_json_root(document), at = clade_json_member(&root, "asked");
+    (void)clade_json_u64(&at, &problems, asked);
     clade_json_free(document);
     return clade_problems_end(&problems, CLADE_EINPUT);
 }
 
-/* Where the seconds ended the run, and how many it has used: both since the last extension, if there was one. Rules on
- * the front begin anew there, too. */
-static clade_status read_clock(clade_engine *engine)
+/* Where the seconds ended the run, unless its budget was raised since. */
+static clade_status read_stop(clade_engine *engine)
 {
     clade_text detail = {0};
-    clade_ledger_counts counts;
-    clade_series_row last;
-    uint64_t extended = 0, stopped = 0;
-    bool has_extension = false, has_stop = false, has_last = false;
-    double at_extension = 0.0, bred = 0.0, asked = 0.0;
-    clade_status status = clade_ledger_count(engine->ledger, &counts);
-    if (status == CLADE_OK)
-        status = clade_ledger_get_event(engine->ledger, "budget", &detail, &extended, &has_extension);
-    if (status == CLADE_OK && has_extension)
-        status = number_of(&detail, "event budget", "wall_seconds", false, &at_extension);
-    if (status == CLADE_OK && has_extension)
-        status = number_of(&detail, "event budget", "bred", true, &bred);
-    if (status == CLADE_OK)
-        status = clade_ledger_get_event(engine->ledger, "stop", &detail, &stopped, &has_stop);
-    if (status == CLADE_OK && has_stop)
-        status = number_of(&detail, "event stop", "asked", false, &asked);
-    if (status == CLADE_OK)
-        status = clade_ledger_last_series(engine->ledger, UINT64_MAX, &last, &has_last);
-    engine->stop_at = has_stop && (!has_extension || stopped > extended) ? (uint64_t)asked : UINT64_MAX;
-    engine->used_before = counts.wall_seconds - at_extension;
-    /* Times in the ledger are of another clock than the series': it must not go back. */
-    engine->seconds_before = has_last && last.seconds > counts.wall_seconds ? last.seconds : counts.wall_seconds;
-    engine->extended_at = (uint64_t)bred;
+    bool found = false;
+    engine->stop_at = UINT64_MAX;
+    clade_status status = clade_ledger_get_event_since(engine->ledger, "stop", "budget", &detail, &found);
+    if (status == CLADE_OK && found)
+        status = parse_stop(&detail, &engine->stop_at);
     clade_text_free(&detail);
     return status;
+}
+
+/* How many seconds the run has used since the last extension, if there was one. Rules on the front begin anew there, too. */
+static clade_status read_clock(clade_engine *engine)
+{
+    clade_ledger_counts counts;
+    clade_series_row last;
+    bool has_last = false;
+    double forgiven = 0.0;
+    CLADE_TRY(clade_ledger_count(engine->ledger, &counts));
+    CLADE_TRY(clade_budget_begun(engine->ledger, &forgiven, &engine->extended_at));
+    CLADE_TRY(clade_ledger_last_series(engine->ledger, UINT64_MAX, &last, &has_last));
+    engine->used_before = counts.wall_seconds - forgiven;
+    /* Times in the ledger are of another clock than the series': it must not go back. */
+    engine->seconds_before = has_last && last.seconds > counts.wall_seconds ? last.seconds : counts.wall_seconds;
+    return CLADE_OK;
 }
 
 /* ---- the search ---- */
@@ -156,18 +152,34 @@ clade_run_session clade_engine_session(const clade_engine *engine)
                                .stop = engine->options->stop};
 }
 
+/* The end of PATH, to write there. In a folder from somebody else a link would be any file, and a pipe would wait. */
+static clade_status open_log(const char *path, FILE **log)
+{
+    struct stat info;
+    const int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    const bool is_other = file < 0 ? errno == ELOOP || errno == ENXIO || errno == EISDIR
+                                   : fstat(file, &info) == 0 && !S_ISREG(info.st_mode);
+    *log = file >= 0 && !is_other ? fdopen(file, "a") : NULL;
+    if (*log)
+        return CLADE_OK;
+    const clade_status status =
+        is_other ? clade_fail(CLADE_EINPUT, "%s: is no file itself, but a link or the like; remove it", path)
+                 : clade_fail_errno(path, "open");
+    if (file >= 0)
+        (void)close(file);
+    return status;
+}
+
 static clade_status open_files(clade_engine *engine)
 {
     const char *folder = engine->options->run_folder;
     char *database = clade_path_join(folder, "run.db"), *log = clade_path_join(folder, "log.txt");
     clade_status status = database && log ? clade_ledger_open(database, true, &engine->ledger)
                                           : clade_fail_memory(strlen(folder) + 16, "a path");
-    if (status == CLADE_OK) {
-        engine->log = fopen(log, "a");
-        if (!engine->log)
-            status = clade_fail_errno(log, "open");
+    if (status == CLADE_OK)
+        status = open_log(log, &engine->log);
+    if (status == CLADE_OK)
         clade_log_set_file(engine->log);
-    }
     clade_free(database);
     clade_free(log);
     return status;
@@ -179,6 +191,7 @@ clade_status clade_engine_open(clade_engine *engine)
     engine->best_written = UINT64_MAX;
     memset(engine->run_hash, '0', CLADE_SHA256_HEX - 1);
     CLADE_TRY(open_files(engine));
+    CLADE_TRY(read_stop(engine));
     CLADE_TRY(read_clock(engine));
     CLADE_TRY(begin_session(engine));
     const clade_run_session session = clade_engine_session(engine);

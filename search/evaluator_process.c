@@ -13,9 +13,10 @@
 #include "clade/alloc.h"
 #include "clade/clock.h"
 
-/* Seconds: what a look adds to an evaluation's time at most; from one reading of the kernel's count to the next; how long
- * the death of a process may take that was killed, and of one whose channel ended. */
-static const double LONGEST_STEP = 1.0, COUNT_INTERVAL = 1.0, KILL_PATIENCE = 2.0, DEATH_PATIENCE = 1.0;
+/* Seconds: until it is ready; what a look adds to an evaluation's time at most; from one reading of the kernel's count to
+ * the next; how long the death of a process may take that was killed, and of one whose channel ended. */
+static const double START_SECONDS = 1800.0, LONGEST_STEP = 1.0, COUNT_INTERVAL = 5.0, KILL_PATIENCE = 2.0,
+                    DEATH_PATIENCE = 1.0;
 
 struct clade_evaluator_process {
     pid_t pid; /* 0: waited for */
@@ -25,8 +26,10 @@ struct clade_evaluator_process {
     clade_loss ended;               /* why it was ended from here; 0: it was not */
     clade_text nonsense;            /* what it sent, when that is why */
     double limit, spent, looked_at; /* seconds of the evaluation; moment */
-    uint64_t out_of_memory;         /* processes the kernel had ended for memory */
-    double counted_at;              /* when */
+    /* Processes the kernel had ended for memory, at the last reading but one and the last: what it ends it counts at once,
+     * but a large process takes seconds to die of it. */
+    uint64_t out_of_memory[2];
+    double counted_at; /* when, the last */
 };
 
 /* ---- start ---- */
@@ -114,8 +117,9 @@ static clade_status start(clade_evaluator_process *process, const char *program,
         return status;
     }
     CLADE_TRY(clade_channel_open(ends[0], &process->channel));
-    process->out_of_memory = count_out_of_memory();
-    process->looked_at = process->counted_at = clade_clock_now();
+    process->out_of_memory[0] = process->out_of_memory[1] = count_out_of_memory();
+    process->counted_at = clade_clock_now();
+    clade_evaluator_limit(process, START_SECONDS);
     return CLADE_OK;
 }
 
@@ -160,7 +164,8 @@ static void count_time(clade_evaluator_process *process)
     process->looked_at = now;
     if (now - process->counted_at < COUNT_INTERVAL)
         return;
-    process->out_of_memory = count_out_of_memory();
+    process->out_of_memory[0] = process->out_of_memory[1];
+    process->out_of_memory[1] = count_out_of_memory();
     process->counted_at = now;
 }
 
@@ -225,7 +230,7 @@ static clade_loss say_end(const clade_evaluator_process *process, clade_text *re
         return CLADE_LOSS_CRASH;
     }
     const int signal_number = WTERMSIG(code);
-    if (signal_number == SIGKILL && count_out_of_memory() > process->out_of_memory) {
+    if (signal_number == SIGKILL && count_out_of_memory() > process->out_of_memory[0]) {
         clade_text_append(reason, "out of memory: the kernel ended its process");
         return CLADE_LOSS_MEMORY;
     }
@@ -273,7 +278,7 @@ clade_status clade_evaluator_look(clade_evaluator_process *process, bool *gone, 
     return *gone ? say_loss(process, cause, reason) : CLADE_OK;
 }
 
-clade_status clade_evaluator_blame(clade_evaluator_process *process, clade_loss *cause, clade_text *reason)
+clade_status clade_evaluator_blame(clade_evaluator_process *process)
 {
     clade_text_clear(&process->nonsense);
     clade_text_append(&process->nonsense, "%s", clade_error_message());
@@ -283,8 +288,7 @@ clade_status clade_evaluator_blame(clade_evaluator_process *process, clade_loss 
         process->ended = CLADE_LOSS_CRASH;
         end(process);
     }
-    CLADE_TRY(clade_text_status(&process->nonsense));
-    return say_loss(process, cause, reason);
+    return clade_text_status(&process->nonsense);
 }
 
 clade_status clade_evaluator_exit_status(const clade_evaluator_process *process)

@@ -12,12 +12,13 @@
 
 typedef struct clade_evaluator_process clade_evaluator_process;
 
-/* Start one. PROGRAM NULL: this program. It is called with "evaluator" and the number of this process. */
+/* Start one. PROGRAM NULL: this program. It is called with "evaluator" and the number of this process. It has half an hour
+ * to be ready, as if by clade_evaluator_limit. */
 clade_status clade_evaluator_start(const char *program, clade_evaluator_process **process) CLADE_CHECK_RESULT;
 clade_channel *clade_evaluator_channel(clade_evaluator_process *process); /* borrowed */
 
-/* An evaluation begins, which may take SECONDS (0: as long as it wants); or, with 0, it is over. Time in which nobody
- * looks does not count: who watches may have been stopped himself, and the evaluation with him. */
+/* An evaluation begins, which may take SECONDS (0: as long as it wants); or, with 0, it or the start is over. Time in which
+ * nobody looks does not count: who watches may have been stopped himself, and the evaluation with him. */
 void clade_evaluator_limit(clade_evaluator_process *process, double seconds);
 /* How long it has taken so far. */
 double clade_evaluator_seconds(const clade_evaluator_process *process);
@@ -28,11 +29,10 @@ double clade_evaluator_seconds(const clade_evaluator_process *process);
  * /proc/vmstat); one that takes longer than its limit is ended. *GONE false: it lives. */
 clade_status clade_evaluator_look(clade_evaluator_process *process, bool *gone, clade_loss *cause,
                                   clade_text *reason) CLADE_CHECK_RESULT;
-/* Its channel ended, or what came over it makes no sense (clade_error_message() says how): end it. How it was lost, as
- * clade_evaluator_look says it: by its own death where that comes within a second of its channel's end, else a crash with
- * that message. */
-clade_status clade_evaluator_blame(clade_evaluator_process *process, clade_loss *cause,
-                                   clade_text *reason) CLADE_CHECK_RESULT;
+/* Its channel ended, or what came over it makes no sense (clade_error_message() says how): end it. clade_evaluator_look then
+ * says how it was lost: by its own death where that comes within a second of its channel's end, else a crash with that
+ * message. */
+clade_status clade_evaluator_blame(clade_evaluator_process *process) CLADE_CHECK_RESULT;
 /* The status it left with when it is gone by an exit of its own with a documented code (CLADE_EINPUT: a file it reads was
  * shortened), else CLADE_OK. */
 clade_status clade_evaluator_exit_status(const clade_evaluator_process *process);

@@ -6,6 +6,7 @@
 
 #include "clade/alloc.h"
 #include "clade/files.h"
+#include "clade/utf8.h"
 #include "search/experiment_parts.h"
 
 enum { MAX_EXPERIMENT_BYTES = 1 << 20, MAX_WINDOW = 16384, MAX_PARENT_NAME = 64 };
@@ -45,7 +46,11 @@ static clade_status read_path(const clade_json_at *at, const char *folder, char 
         return CLADE_OK;
     }
     *out = absolute(folder, path);
-    return *out ? CLADE_OK : clade_fail_memory(strlen(path), "a path");
+    if (!*out)
+        return clade_fail_memory(strlen(path), "a path");
+    if (clade_utf8_valid(*out, strlen(*out)) != strlen(*out)) /* no JSON could say it: the ledger, messages */
+        clade_json_problem(at, problems, "\"%s\" is in a folder whose name is not UTF-8; move it", path);
+    return CLADE_OK;
 }
 
 /* Names go into genes, recipes and file names. */
@@ -372,6 +377,14 @@ clade_score_plan clade_experiment_holdout_plan(const clade_experiment *experimen
 {
     return plan_of(experiment, CLADE_HOLDOUT, experiment->holdout_corruptions, experiment->n_holdout_corruptions,
                    experiment->holdout_severity);
+}
+
+size_t clade_experiment_parent(const clade_experiment *experiment, const char *name)
+{
+    size_t i = 0;
+    while (i < experiment->n_parents && strcmp(experiment->parent_names[i], name) != 0)
+        i++;
+    return i;
 }
 
 bool clade_experiment_has_seen(const clade_experiment *experiment, const clade_corruption *corruption)

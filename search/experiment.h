@@ -9,6 +9,8 @@
 
 struct clade_problem_form;
 
+#define CLADE_MOST_SECONDS 0x1p53 /* of a budget: whole seconds are exact */
+
 typedef struct clade_experiment {
     uint64_t seed;
     const struct clade_problem_form
@@ -58,8 +60,9 @@ typedef struct clade_experiment {
         planned; /* children of the budget before it was raised: what schedules of algorithms go by, or a replay would
                          differ; 0: it was not raised */
     uint64_t planned_images;   /* the same of images */
+    double planned_seconds;    /* and of seconds */
     uint64_t children, images; /* budget; 0: no limit (children default 600) */
-    double seconds;            /* 0: no limit */
+    double seconds;            /* 0: no limit; at most CLADE_MOST_SECONDS */
     uint64_t no_progress;      /* children without a gain in hypervolume that end the run; 0: never (default) */
     double target[CLADE_MAX_OBJECTIVES]; /* a member at least as good as all of these ends the run; NAN: not asked */
     double target_hypervolume; /* and so does a front of this hypervolume, as clade_archive_hypervolume; NAN */
@@ -96,6 +99,8 @@ void clade_experiment_set_children(clade_experiment *experiment, uint64_t childr
  * tenfold: N + 1.5 (N - 1), for while the slowest child is under way, 2.56 times the mean of log-uniform times, the other
  * workers need something to do (measured in experiments/workers). */
 size_t clade_window_for_workers(size_t workers);
+/* The place of the parent NAME; n_parents: it has none of that name. */
+size_t clade_experiment_parent(const clade_experiment *experiment, const char *name);
 /* Whether CORRUPTION is one of the search's, at whatever severity. */
 bool clade_experiment_has_seen(const clade_experiment *experiment, const clade_corruption *corruption);
 

@@ -38,7 +38,7 @@ void clade_experiment_budget(clade_experiment *experiment, const clade_json_at *
     experiment->no_progress = clade_experiment_count(at, "no_progress", 0, problems);
     const clade_json_at seconds = clade_json_member(at, "seconds"), target = clade_json_member(at, "target");
     if (clade_json_kind_of(&seconds) != CLADE_JSON_ABSENT)
-        (void)clade_json_number(&seconds, problems, 0, INFINITY, &experiment->seconds);
+        (void)clade_json_number(&seconds, problems, 0, CLADE_MOST_SECONDS, &experiment->seconds);
     read_target(experiment, &target, problems);
     if (experiment->children == 0 && experiment->images == 0 && !(experiment->seconds > 0) &&
         experiment->no_progress == 0)

@@ -1,11 +1,9 @@
 /* The front of a run, read from its ledger alone: so that every report, the files at the end and a look at a running
  * search agree, and no model or probe need be there. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "clade/alloc.h"
-#include "clade/files.h"
 #include "search/front_tasks.h"
 #include "search/pareto.h"
 #include "search/subject_merge.h"
@@ -25,11 +23,11 @@ typedef struct reader {
 static clade_status open_reader(reader *self, const char *run_folder, clade_front *front)
 {
     static const clade_split splits[] = {CLADE_SEARCH, CLADE_HOLDOUT};
+    CLADE_TRY(clade_run_ledger(run_folder, &self->ledger));
+    CLADE_TRY(clade_ledger_experiment(self->ledger, run_folder, &front->experiment));
     self->experiment = front->experiment;
     self->archive.n_objectives = front->experiment->n_objectives;
-    clade_status status = clade_run_ledger(run_folder, &self->ledger);
-    if (status == CLADE_OK)
-        status = clade_run_tasks(self->ledger, front->experiment, run_folder, &front->probes);
+    clade_status status = clade_run_tasks(self->ledger, front->experiment, run_folder, &front->probes);
     self->probes = front->probes;
     for (size_t i = 0; status == CLADE_OK && i < sizeof splits / sizeof *splits; i++) {
         const clade_split split = splits[i];
@@ -253,9 +251,7 @@ clade_status clade_front_read(const char *run_folder, clade_split split, clade_f
     reader self = {0};
     *front = (clade_front){0};
     memset(front->run_hash, '0', CLADE_SHA256_HEX - 1);
-    clade_status status = clade_run_experiment(run_folder, 0, &front->experiment);
-    if (status == CLADE_OK)
-        status = open_reader(&self, run_folder, front);
+    clade_status status = open_reader(&self, run_folder, front);
     if (status == CLADE_OK)
         status = read_commits(&self, front);
     if (status == CLADE_OK) {

@@ -1,7 +1,5 @@
 #include "search/front_tasks.h"
 
-#include <string.h>
-
 #include "clade/alloc.h"
 #include "clade/json.h"
 #include "search/run_folder.h"

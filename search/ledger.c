@@ -1,25 +1,18 @@
-/* The ledger as a file: schema, opening, the lock, and the small tables; rows of children are in ledger_rows.c.
+/* The ledger as a file: opening, the lock, and the small tables; the schema is in ledger_schema.c, rows of children are in
+ * ledger_rows.c.
  *
  * One writer is enforced by a lock on a file of its own (run_lock.h): SQLite's exclusive mode would shut readers out, and
  * a lock on the database itself would get in the way of SQLite's. */
 #include "search/ledger.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "clade/files.h"
 #include "search/ledger_file.h"
 #include "search/ledger_schema.h"
-
-double clade_ledger_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- opening ---- */
 
@@ -229,7 +222,7 @@ clade_status clade_ledger_put_platform(clade_ledger *ledger, const char *json)
 {
     clade_query query = clade_query_begin(ledger->db, "INSERT INTO platform (json, at) VALUES (?, ?)");
     clade_query_bind_text(&query, json);
-    clade_query_bind_real(&query, clade_ledger_now());
+    clade_query_bind_real(&query, clade_clock_calendar());
     CLADE_TRY(clade_query_run(&query));
     ledger->session = clade_sqlite_last_row(ledger->db);
     return CLADE_OK;
@@ -262,7 +255,7 @@ clade_status clade_ledger_put_event(clade_ledger *ledger, const char *kind, cons
     clade_query query =
         clade_query_begin(ledger->db, "INSERT INTO events (session, at, kind, detail) VALUES (?, ?, ?, ?)");
     clade_query_bind_integer(&query, ledger->session);
-    clade_query_bind_real(&query, clade_ledger_now());
+    clade_query_bind_real(&query, clade_clock_calendar());
     clade_query_bind_text(&query, kind);
     clade_query_bind_text(&query, detail);
     return clade_query_run(&query);
@@ -280,4 +273,16 @@ clade_status clade_ledger_get_event(clade_ledger *ledger, const char *kind, clad
         *number = (uint64_t)clade_query_integer(&query, 1);
     }
     return clade_query_end(&query);
+}
+
+clade_status clade_ledger_get_event_since(clade_ledger *ledger, const char *kind, const char *after, clade_text *detail,
+                                          bool *found)
+{
+    clade_query query = clade_query_begin(
+        ledger->db,
+        "SELECT detail FROM events WHERE kind = ? AND number > (SELECT COALESCE(MAX(number), -1) FROM events "
+        "WHERE kind = ?) ORDER BY number DESC LIMIT 1");
+    clade_query_bind_text(&query, kind);
+    clade_query_bind_text(&query, after);
+    return get_text(&query, detail, found);
 }

@@ -1,6 +1,6 @@
 /* The ledger: one SQLite file per run, one writer (search/sqlite.c is the only includer of sqlite3.h).
  *
- * Tables (schema version in `meta`; the schema is in ledger.c): meta, experiment, platform (one row per session),
+ * Tables (schema version in `meta`; the schema is in ledger_schema.c): meta, experiment, platform (one row per session),
  * parents, children, evaluations (child and split), reference_scores (base, average and the parents themselves),
  * commits, series, batches, events. WAL mode, synchronous FULL: a result that was written is never lost. Readers open it read-only
  * while the run goes on; closed after a session it is one plain file.
@@ -52,6 +52,9 @@ clade_status clade_ledger_put_event(clade_ledger *ledger, const char *kind, cons
 /* The latest event of a kind; *NUMBER counts all events in order. */
 clade_status clade_ledger_get_event(clade_ledger *ledger, const char *kind, clade_text *detail, uint64_t *number,
                                     bool *found) CLADE_CHECK_RESULT;
+/* The same, unless there is a later event of the kind AFTER. */
+clade_status clade_ledger_get_event_since(clade_ledger *ledger, const char *kind, const char *after, clade_text *detail,
+                                          bool *found) CLADE_CHECK_RESULT;
 
 typedef struct clade_child_row {
     uint64_t child;

@@ -1,5 +1,5 @@
 /* What the rows of a ledger add up to, without looking at the rows of evaluations: they hold the scores, twenty
- * kilobytes each, in front of the numbers wanted. An index has these numbers (ledger.c); it is in order of time, so
+ * kilobytes each, in front of the numbers wanted. An index has these numbers (ledger_schema.c); it is in order of time, so
  * that a row more costs next to nothing. Scores are read only of children that were for a batch of the items and have
  * estimates: a race may have ended them, too. A reader of a ledger of an older program goes without the index, and
  * takes longer. */

@@ -28,7 +28,4 @@ static inline void clade_ledger_extend(uint64_t *end, uint64_t child)
 /* For the writer, at its beginning: what it knows of the tables of children without asking them. */
 clade_status clade_ledger_learn(clade_ledger *ledger) CLADE_CHECK_RESULT;
 
-/* Seconds since 1970, for the `at` columns. */
-double clade_ledger_now(void);
-
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clade/clock.h"
 #include "clade/json.h"
 #include "search/ledger_file.h"
 
@@ -172,7 +173,7 @@ static void bind_evaluation(clade_query *query, const clade_ledger *ledger, cons
     clade_query_bind_real(query, row->seconds);
     clade_query_bind_integer(query, row->rank);
     clade_query_bind_integer(query, ledger->session);
-    clade_query_bind_real(query, clade_ledger_now());
+    clade_query_bind_real(query, clade_clock_calendar());
 }
 
 /* ROW as it is without one in the table. */

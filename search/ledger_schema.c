@@ -12,8 +12,11 @@ typedef struct object {
     const char *sql;
 } object;
 
+enum { META }; /* its place among the objects */
+
 static const object objects[] = {
-    {"table", "meta", "meta", 1, true, "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"},
+    [META] = {"table", "meta", "meta", 1, true,
+              "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"},
     {"table", "experiment", "experiment", 1, false, "CREATE TABLE experiment (json TEXT NOT NULL)"},
     {"table", "platform", "platform", 1, false,
      "CREATE TABLE platform (session INTEGER PRIMARY KEY, json TEXT NOT NULL, at REAL NOT NULL)"},
@@ -72,7 +75,7 @@ clade_status clade_schema_add_indexes(clade_sqlite *db)
     clade_schema schema = {0};
     clade_status status = clade_schema_look(db, &schema);
     for (size_t i = 0; i < OBJECTS && status == CLADE_OK; i++)
-        if (!is_table(&objects[i]) && objects[i].since > 0 && !(schema.tables >> i & 1))
+        if (!is_table(&objects[i]) && objects[i].since > 0 && !(schema.objects >> i & 1))
             status = clade_sqlite_execute(db, objects[i].sql);
     clade_text_free(&schema.foreign);
     return status;
@@ -133,7 +136,7 @@ static void take_row(const row *r, clade_schema *schema, unsigned *core, size_t 
         if (objects[i].is_core && is(&r->type, "table") && is(&r->name, objects[i].name))
             *core |= 1u << i;
     if (index < OBJECTS)
-        schema->tables |= 1u << index;
+        schema->objects |= 1u << index;
     else if (!is_of_a_key(r) && (*n_foreign)++ < MOST_LISTED)
         clade_text_append(&schema->foreign, "%s%.20s \"%.60s\"", *n_foreign > 1 ? ", " : "", clade_text_get(&r->type),
                           clade_text_get(&r->name));
@@ -160,7 +163,7 @@ clade_status clade_schema_look(clade_sqlite *db, clade_schema *schema)
     if (n_foreign > MOST_LISTED)
         clade_text_append(&schema->foreign, " and %zu more", n_foreign - MOST_LISTED);
     schema->is_ledger = core == wanted;
-    schema->has_meta = schema->tables & 1u;
+    schema->has_meta = schema->objects >> META & 1u;
     CLADE_TRY(clade_query_end(&query));
     return clade_text_status(&schema->foreign);
 }
@@ -175,7 +178,7 @@ clade_status clade_schema_check(const clade_sqlite *db, const clade_schema *sche
                           path, clade_text_get(&schema->foreign));
     for (size_t i = 0; i < OBJECTS; i++)
         if (is_table(&objects[i]) && objects[i].since > 0 &&
-            (schema->tables >> i & 1) != (unsigned)(objects[i].since <= version))
+            (schema->objects >> i & 1) != (unsigned)(objects[i].since <= version))
             return clade_fail(CLADE_EINPUT, "%s: is a ledger of version %d %s the table %s", path, version,
                               objects[i].since <= version ? "without" : "with", objects[i].name);
     return CLADE_OK;

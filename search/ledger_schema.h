@@ -15,7 +15,7 @@ clade_status clade_schema_add_indexes(clade_sqlite *db) CLADE_CHECK_RESULT;
 
 /* What a file has. */
 typedef struct clade_schema {
-    unsigned tables;    /* bits, in the order of the list in ledger_schema.c */
+    unsigned objects;   /* tables and indexes: bits, in the order of the list in ledger_schema.c */
     bool is_ledger;     /* it has tables by the names that every ledger has */
     bool has_meta;      /* meta is ours: its version can be read */
     clade_text foreign; /* what is not ours; empty: nothing. Owned */

@@ -2,8 +2,6 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +14,14 @@
 #include "clade/files.h"
 #include "clade/log.h"
 #include "clade/text.h"
+#include "search/process.h"
 
 enum { OLD_SECONDS = 60, MOST_MAPS_BYTES = 1 << 26, NAME_BYTES = 512, SESSION_DEPTH = 4 };
 
 /* One sweep. */
 typedef struct sweep {
     char host[256];
-    bool looked;               /* MAPPED is filled */
+    bool looked;               /* MAPS is filled */
     bool blind;                /* what is open cannot be seen: nothing is removed */
     clade_text maps;           /* lines of /proc/.../maps with names of Open MPI; owned */
     size_t segments, sessions; /* removed */
@@ -73,26 +72,6 @@ static bool is_mapped(sweep *self, const char *part)
     if (!self->looked)
         look_at_maps(self);
     return self->blind || strstr(clade_text_get(&self->maps), part) != NULL;
-}
-
-/* Whether PROCESS has ended and only its exit code is still there, for a parent that has not asked. */
-static bool is_zombie(long process)
-{
-    char path[64], line[512] = "";
-    snprintf(path, sizeof path, "/proc/%ld/stat", process);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    if (!fgets(line, sizeof line, file))
-        line[0] = '\0';
-    (void)fclose(file);
-    const char *name_end = strrchr(line, ')'); /* "PID (NAME) STATE ..." */
-    return name_end && name_end[1] == ' ' && (name_end[2] == 'Z' || name_end[2] == 'X');
-}
-
-static bool is_dead(long process)
-{
-    return process > 0 && ((kill((pid_t)process, 0) != 0 && errno == ESRCH) || is_zombie(process));
 }
 
 /* Of this user, and of the KIND (S_IFREG, S_IFDIR) that Open MPI makes it. */
@@ -161,12 +140,12 @@ static long process_of(const char *name, const char *start, char separator)
 static bool owner_is_dead(const char *path, const char *name)
 {
     const long launcher = process_of(name, "pid.", '.');
-    size_t dead = launcher > 0 && is_dead(launcher), alive = launcher > 0 && !is_dead(launcher);
+    size_t dead = clade_process_is_dead(launcher), alive = launcher > 0 && !clade_process_is_dead(launcher);
     DIR *entries = opendir(path);
     for (const struct dirent *entry = entries ? readdir(entries) : NULL; entry; entry = readdir(entries)) {
         const long daemon = process_of(entry->d_name, "pmix_dstor_", '_');
-        dead += daemon > 0 && is_dead(daemon);
-        alive += daemon > 0 && !is_dead(daemon);
+        dead += clade_process_is_dead(daemon);
+        alive += daemon > 0 && !clade_process_is_dead(daemon);
     }
     if (entries)
         (void)closedir(entries);

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "clade/alloc.h"
@@ -74,6 +73,7 @@ static void put_best(const page *p, const clade_experiment *experiment, const cl
         clade_text label = {0};
         clade_text_append(&label, ",objective=\"%s\"", experiment->objectives[i]->name);
         sample(p, "clade_best", clade_text_get(&label), progress->best[i]);
+        p->text->failed |= label.failed;
         clade_text_free(&label);
     }
 }

@@ -8,10 +8,11 @@
 
 #include "clade/alloc.h"
 
+/* Only what is known, since poll() takes no more descriptors than a process may have, which may be fewer than ranks. */
 struct clade_neighbours {
-    size_t ranks;
-    struct pollfd *process; /* (ranks); fd below 0: not known, or told of */
-    bool *absent;           /* (ranks): was not there when it was added */
+    size_t ranks, count;
+    struct pollfd *process; /* (count of ranks); fd below 0: was not there when it was added */
+    int *rank;              /* (count of ranks): whose process it is */
 };
 
 /* Processes see each other where the kernel was booted once, pids are counted together, and the host has one name. */
@@ -34,11 +35,9 @@ clade_status clade_neighbours_new(size_t ranks, clade_neighbours **out)
     if (!self)
         return clade_fail_memory(sizeof *self, "neighbours");
     self->process = clade_calloc(ranks, sizeof *self->process);
-    self->absent = clade_calloc(ranks, sizeof *self->absent);
-    for (size_t r = 0; self->process && r < ranks; r++)
-        self->process[r] = (struct pollfd){.fd = -1, .events = POLLIN};
+    self->rank = clade_calloc(ranks, sizeof *self->rank);
     self->ranks = ranks;
-    if (!self->process || !self->absent) {
+    if (!self->process || !self->rank) {
         clade_neighbours_free(self);
         return clade_fail_memory(ranks * sizeof *self->process, "neighbours");
     }
@@ -46,47 +45,56 @@ clade_status clade_neighbours_new(size_t ranks, clade_neighbours **out)
     return CLADE_OK;
 }
 
-static void forget(clade_neighbours *self, size_t rank)
+/* The rank at place I, which is told of. */
+static int forget(clade_neighbours *self, size_t i)
 {
-    if (self->process[rank].fd >= 0)
-        (void)close(self->process[rank].fd);
-    self->process[rank].fd = -1;
+    const int rank = self->rank[i];
+    if (self->process[i].fd >= 0)
+        (void)close(self->process[i].fd);
+    self->count--;
+    self->process[i] = self->process[self->count];
+    self->rank[i] = self->rank[self->count];
+    return rank;
 }
 
 void clade_neighbours_free(clade_neighbours *self)
 {
     if (!self)
         return;
-    for (size_t r = 0; self->process && r < self->ranks; r++)
-        forget(self, r);
+    while (self->count > 0)
+        (void)forget(self, 0);
     clade_free(self->process);
-    clade_free(self->absent);
+    clade_free(self->rank);
     clade_free(self);
 }
 
 void clade_neighbours_add(clade_neighbours *self, int rank, int64_t pid)
 {
-    if (rank < 0 || (size_t)rank >= self->ranks)
+    if (rank < 0 || (size_t)rank >= self->ranks || self->count == self->ranks)
         return;
-    self->process[rank].fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-    self->absent[rank] = self->process[rank].fd < 0 && errno == ESRCH;
+    const int process = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+    if (process < 0 && errno != ESRCH)
+        return;
+    self->process[self->count] = (struct pollfd){.fd = process, .events = POLLIN};
+    self->rank[self->count++] = rank;
 }
 
 int clade_neighbours_next_dead(clade_neighbours *self)
 {
-    const int ready = poll(self->process, self->ranks, 0);
-    for (size_t r = 0; r < self->ranks; r++) {
-        if (!self->absent[r] && !(ready > 0 && self->process[r].fd >= 0 && (self->process[r].revents & POLLIN)))
-            continue;
-        self->absent[r] = false;
-        forget(self, r);
-        return (int)r;
-    }
+    for (size_t i = 0; i < self->count; i++)
+        if (self->process[i].fd < 0)
+            return forget(self, i);
+    const int ready = poll(self->process, self->count, 0);
+    for (size_t i = 0; ready > 0 && i < self->count; i++)
+        if (self->process[i].revents & POLLIN)
+            return forget(self, i);
     return -1;
 }
 
 bool clade_neighbours_signal(const clade_neighbours *self, int rank, int signal_number)
 {
-    return rank >= 0 && (size_t)rank < self->ranks && self->process[rank].fd >= 0 &&
-           syscall(SYS_pidfd_send_signal, self->process[rank].fd, signal_number, NULL, 0) == 0;
+    for (size_t i = 0; i < self->count; i++)
+        if (self->rank[i] == rank && self->process[i].fd >= 0)
+            return syscall(SYS_pidfd_send_signal, self->process[i].fd, signal_number, NULL, 0) == 0;
+    return false;
 }

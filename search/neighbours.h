@@ -25,7 +25,7 @@ clade_status clade_neighbours_new(size_t ranks, clade_neighbours **neighbours) C
 void clade_neighbours_free(clade_neighbours *neighbours); /* accepts NULL */
 /* RANK is the process PID of this machine; one that is not there has ended. */
 void clade_neighbours_add(clade_neighbours *neighbours, int rank, int64_t pid);
-/* The lowest rank whose process has ended and that was not returned before; -1: none. */
+/* A rank whose process has ended and that was not returned before; -1: none. */
 int clade_neighbours_next_dead(clade_neighbours *neighbours);
 /* Send a signal to RANK if it is known and lives; false: it is not, or cannot be. */
 bool clade_neighbours_signal(const clade_neighbours *neighbours, int rank, int signal_number);

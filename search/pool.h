@@ -29,9 +29,6 @@ typedef struct clade_pool_limits {
  * without mpirun. EXPERIMENT_JSON as for clade_pool_open_mpi. */
 clade_status clade_pool_open_process(const char *experiment_json, const clade_pool_limits *limits,
                                      clade_pool **pool) CLADE_CHECK_RESULT;
-/* Evaluate in this process: the same jobs, one at a time, done inside clade_pool_wait. EVALUATOR is copied, its context
- * borrowed. */
-clade_status clade_pool_open_local(const clade_evaluator *evaluator, clade_pool **pool) CLADE_CHECK_RESULT;
 
 /* ---- MPI; all ranks call clade_mpi_start first when clade_mpi_launched() ---- */
 
@@ -45,9 +42,10 @@ bool clade_mpi_outlives_ranks(void);
 bool clade_mpi_loses_status(void);
 /* Leave. The coordinator first tells the workers to stop; those on its machine that are held (SIGSTOP) are let go on for
  * it. Those that have not answered within two seconds are ended if the job outlives it, and else, or on another machine,
- * left to mpirun. False: some of them live, as far as is known, so mpirun may wait for them. */
-bool clade_mpi_finish(void);
-/* "Open MPI 4.1.4" and the like, or "not compiled in"; works without clade_mpi_start. */
+ * left to mpirun: *ALL_LEFT is false, for mpirun may wait for them. CLADE_EIO from MPI: a worker cannot hear the last word,
+ * and has left. */
+clade_status clade_mpi_finish(bool *all_left) CLADE_CHECK_RESULT;
+/* "Open MPI v4.1.4" and the like; works without clade_mpi_start. */
 const char *clade_mpi_version(void);
 
 /* Coordinator: send the resolved experiment to every worker, wait until each says ready or why not (CLADE_E..., naming
@@ -65,8 +63,7 @@ clade_status clade_pool_submit(clade_pool *pool, const clade_job *job) CLADE_CHE
 size_t clade_pool_pending(const clade_pool *pool); /* submitted, not yet returned */
 /* Workers that were given up since the start. */
 size_t clade_pool_retired(const clade_pool *pool);
-/* The next result, waiting at most about MILLISECONDS (0: only look; a local pool evaluates one job otherwise, however
- * long it takes); *GOT false when there is none yet. A job whose evaluation crashed, took too long, ran out of memory, or
+/* The next result, waiting at most about MILLISECONDS (0: only look); *GOT false when there is none yet. A job whose evaluation crashed, took too long, ran out of memory, or
  * failed with CLADE_EIO, CLADE_EINTERNAL or CLADE_EINPUT gets a second try, at another worker where there is one; the
  * second failure is its result. An evaluator that was ended from outside is no try; the fifth of a job is its result. A
  * worker that is lost gives its job to another. CLADE_EINTERRUPTED when none is left. */

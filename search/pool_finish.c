@@ -92,33 +92,37 @@ static bool stop_workers(int size, bool *whole)
     return left == 0;
 }
 
-/* A worker's end: whether the coordinator says to leave through MPI_Finalize. */
-static bool hear_leave(void)
+/* A worker's end. *WHOLE: the coordinator says to leave through MPI_Finalize. */
+static clade_status hear_leave(bool *whole)
 {
     const double deadline = clade_clock_now() + LAST_WORD;
     long pause = CLADE_SHORTEST_NAP;
     for (;;) {
         clade_message in;
         bool got = false;
-        if (clade_link_receive(0, CLADE_TAG_LEAVE, &in, &got) != CLADE_OK)
-            return false;
+        *whole = false;
+        CLADE_TRY(clade_link_receive(0, CLADE_TAG_LEAVE, &in, &got));
         clade_free(in.bytes);
-        if (got)
-            return in.length == 0;
-        if (clade_clock_now() > deadline)
-            return false;
+        *whole = got && in.length == 0;
+        if (got || clade_clock_now() > deadline)
+            return CLADE_OK;
         clade_link_nap(&pause, CLADE_COORDINATOR_NAP);
     }
 }
 
-bool clade_mpi_finish(void)
+clade_status clade_mpi_finish(bool *all_left)
 {
     int rank = 0;
-    const int size = clade_link_begun(&rank);
-    if (size == 0)
-        return true;
     bool whole = true;
-    const bool all_left = rank == 0 ? stop_workers(size, &whole) : (whole = hear_leave());
+    clade_status status = CLADE_OK;
+    const int size = clade_link_begun(&rank);
+    *all_left = true;
+    if (size == 0)
+        return CLADE_OK;
+    if (rank == 0)
+        *all_left = stop_workers(size, &whole);
+    else
+        status = hear_leave(&whole);
     clade_link_end(whole);
-    return all_left;
+    return status;
 }

@@ -67,11 +67,16 @@ static clade_status say(const group *g, size_t k, const verdict *v)
     return clade_channel_deliver(g->seat->channel, g->seat->ranks[k], CLADE_TAG_VERDICT, v, sizeof *v, NULL, 0);
 }
 
+/* What is no score is the fault of a rank, not of an input file. */
 static clade_status parse_part(group *g, size_t k, const char *json, size_t length)
 {
     const clade_score_plan plan = clade_worker_plan(g->seat->worker, g->split);
     clade_score_fini(&g->parts[k]);
-    return clade_score_parse(json, length, clade_worker_probes(g->seat->worker), &plan, &g->parts[k]);
+    const clade_status status =
+        clade_score_parse(json, length, clade_worker_probes(g->seat->worker), &plan, &g->parts[k]);
+    if (status == CLADE_OK || status == CLADE_EIO)
+        return status;
+    return clade_fail_prefix(CLADE_EINTERNAL, "group: the part of rank %d is no score", g->seat->ranks[k]);
 }
 
 /* Whose message IN is: of a member that has neither answered nor waits for a word. */

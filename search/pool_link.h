@@ -98,11 +98,10 @@ clade_status clade_link_deliver(int to, int tag, const void *header, size_t head
 /* The header of READY, RESULT, PART, ALIVE and LOST; the text behind it is the machine or the score, or why not. */
 typedef struct clade_reply {
     uint64_t epoch; /* of the sender */
-    uint64_t job;   /* of READY: the tasks that the rank scores for a child of the search; of ALIVE and LOST: the job
-                        under way, or CLADE_NO_JOB */
-    double seconds; /* of the evaluation (ALIVE: so far) */
+    uint64_t job;   /* of READY: the tasks that the rank scores for a child of the search; of LOST: the job under
+                        way, or CLADE_NO_JOB */
+    double seconds; /* of the evaluation */
     int64_t status; /* LOST: CLADE_EEVAL, or CLADE_EINPUT: a file that it reads was shortened */
-    int64_t pid;    /* of the rank (not of its evaluator) */
     int64_t cause;  /* of LOST: a clade_loss; else 0 */
 } clade_reply;
 
@@ -145,14 +144,13 @@ typedef struct clade_job_header {
     uint64_t recipe_length;
 } clade_job_header;
 
+/* Of JOB, which may take SECONDS. */
 clade_job_header clade_job_header_of(const clade_pool_job *job, double seconds);
 /* How many bytes of job->recipe follow. */
 static inline size_t clade_job_body(const clade_pool_job *job)
 {
     return job->length + 1 + job->race_length;
 }
-/* Begin to send JOB to the leader TO; it may take SECONDS there, 0: as long as it wants. */
-clade_status clade_job_send(int to, const clade_pool_job *job, double seconds, clade_outgoing **out) CLADE_CHECK_RESULT;
 /* The job in a message (JOB or SHARE), whose bytes it borrows, and how long it may take. CLADE_EINTERNAL when it is
  * none. */
 clade_status clade_job_read(const clade_message *in, clade_job *job, double *seconds) CLADE_CHECK_RESULT;

@@ -90,12 +90,6 @@ clade_job_header clade_job_header_of(const clade_pool_job *job, double seconds)
                               .recipe_length = job->length};
 }
 
-clade_status clade_job_send(int to, const clade_pool_job *job, double seconds, clade_outgoing **out)
-{
-    const clade_job_header header = clade_job_header_of(job, seconds);
-    return clade_link_send(to, CLADE_TAG_JOB, &header, sizeof header, job->recipe, clade_job_body(job), out);
-}
-
 clade_status clade_job_read(const clade_message *in, clade_job *job, double *seconds)
 {
     clade_job_header header = {0};

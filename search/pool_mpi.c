@@ -246,7 +246,7 @@ clade_status clade_link_sent(clade_outgoing **out, bool *done)
 {
     int flag = 1;
     const int code = *out ? MPI_Test(&(*out)->request, &flag, MPI_STATUS_IGNORE) : MPI_SUCCESS;
-    *done = flag != 0 || is_loss(code, (*out)->to);
+    *done = code == MPI_SUCCESS ? flag != 0 : is_loss(code, (*out)->to);
     if (!*done)
         CLADE_TRY(check(code, "send a message"));
     if (*done) {

@@ -1,8 +1,5 @@
 /* The pool of a search without ranks: one evaluator process (evaluator_process.h), fed with the frames that a supervisor
  * would pass on to it, and started anew when it dies. While it evaluates, this process goes on with the search. */
-#include <poll.h>
-#include <string.h>
-
 #include "clade/alloc.h"
 #include "clade/clock.h"
 #include "search/evaluator_process.h"
@@ -71,7 +68,7 @@ static clade_status start_evaluator(single *self)
     clade_channel *channel = clade_evaluator_channel(self->process);
     status = clade_channel_send(channel, COORDINATOR, CLADE_TAG_EXPERIMENT, NULL, 0, clade_text_get(&self->experiment),
                                 self->experiment.length);
-    return clade_channel_ended(channel) ? CLADE_OK : status; /* a look at it will tell */
+    return clade_channel_is_at_fault(channel, status) ? CLADE_OK : status; /* a look at it will tell */
 }
 
 /* The evaluator is gone, for CAUSE, and the job it had is DONE. Whoever waits starts another; but not for ever, when one
@@ -95,18 +92,6 @@ static clade_status lose(single *self, clade_loss cause, const clade_text *reaso
     return CLADE_OK;
 }
 
-/* What it sent, or that it sent nothing more, is a failure with a message: end it. */
-static clade_status blame(single *self, clade_pool_done *done)
-{
-    clade_text reason = {0};
-    clade_loss cause = CLADE_LOSS_CRASH;
-    clade_status status = clade_evaluator_blame(self->process, &cause, &reason);
-    if (status == CLADE_OK)
-        status = lose(self, cause, &reason, done);
-    clade_text_free(&reason);
-    return status;
-}
-
 static clade_status look(single *self, clade_pool_done *done)
 {
     clade_text reason = {0};
@@ -117,6 +102,13 @@ static clade_status look(single *self, clade_pool_done *done)
         status = lose(self, cause, &reason, done);
     clade_text_free(&reason);
     return status;
+}
+
+/* What it sent, or that it sent nothing more, is a failure with a message: end it. */
+static clade_status blame(single *self, clade_pool_done *done)
+{
+    CLADE_TRY(clade_evaluator_blame(self->process));
+    return look(self, done);
 }
 
 /* ---- jobs ---- */
@@ -139,10 +131,10 @@ static clade_status begin(single *self, clade_pool *pool)
         self->job = job;
         return CLADE_OK;
     }
-    const bool ended = clade_channel_ended(channel);
+    const bool at_fault = clade_channel_is_at_fault(channel, status);
     clade_pool_give_back(pool, job);
     end_evaluator(self);
-    return ended ? CLADE_OK : status;
+    return at_fault ? CLADE_OK : status;
 }
 
 /* A READY or RESULT; what it cannot be is a failure. */
@@ -177,6 +169,7 @@ static clade_status take_reply(single *self, const clade_reply *reply, clade_tex
     }
     self->ready = self->opened = true;
     self->starts = 0;
+    clade_evaluator_limit(self->process, 0.0);
     return CLADE_OK;
 }
 
@@ -193,8 +186,8 @@ static clade_status hear(single *self, clade_pool_done *done)
         status = clade_channel_receive(channel, &in, &got);
     if (status == CLADE_OK && got)
         status = check_frame(self, &in, &reply, &text);
-    if (status != CLADE_OK && (status != CLADE_EIO || clade_channel_ended(channel)))
-        status = blame(self, done); /* the rest is a lack of memory here */
+    if (clade_channel_is_at_fault(channel, status))
+        status = blame(self, done);
     else if (status == CLADE_OK)
         status = got ? take_reply(self, &reply, &text, done) : look(self, done);
     clade_text_free(&text);
@@ -202,12 +195,12 @@ static clade_status hear(single *self, clade_pool_done *done)
     return status;
 }
 
-/* Until the channel brings something; not long, and not beyond DEADLINE. */
+/* Until the channel brings or takes something; not long, and not beyond DEADLINE, which may be over by now. */
 static void rest(const single *self, double deadline)
 {
     const double left = 1e3 * (deadline - clade_clock_now());
-    struct pollfd watched = {.fd = clade_channel_fd(clade_evaluator_channel(self->process)), .events = POLLIN};
-    (void)poll(&watched, 1, left < LOOK_INTERVAL ? (int)left + 1 : LOOK_INTERVAL);
+    struct pollfd watched = clade_channel_watch(clade_evaluator_channel(self->process));
+    (void)poll(&watched, 1, left < 0.0 ? 0 : left < LOOK_INTERVAL ? (int)left + 1 : LOOK_INTERVAL);
 }
 
 static clade_status single_wait(void *state, clade_pool *pool, unsigned milliseconds, clade_pool_done *done)

@@ -7,42 +7,9 @@
  * function of its job, not of who computed it. */
 #include "search/pool_ranks.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "clade/alloc.h"
 #include "clade/clock.h"
 #include "clade/log.h"
-
-/* ---- messages on their way ---- */
-
-/* Forget what has left. What has not keeps its memory, since MPI may still read it, for a rank that died for ever. */
-static clade_status sweep(clade_coordinator *self)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < self->n_out; i++) {
-        bool left = false;
-        CLADE_TRY(clade_link_sent(&self->out[i], &left));
-        if (!left)
-            self->out[kept++] = self->out[i];
-    }
-    self->n_out = kept;
-    return CLADE_OK;
-}
-
-/* A free place for a message to be sent; the caller counts it in n_out. */
-static clade_status reserve(clade_coordinator *self)
-{
-    if (self->n_out < self->most_out)
-        return CLADE_OK;
-    const size_t most = 2 * self->most_out + 8;
-    clade_outgoing **out = clade_realloc(self->out, most * sizeof *out);
-    if (!out)
-        return clade_fail_memory(most * sizeof *out, "messages");
-    self->out = out;
-    self->most_out = most;
-    return CLADE_OK;
-}
 
 clade_status clade_ranks_begin_epoch(clade_coordinator *self, size_t group)
 {
@@ -56,13 +23,10 @@ clade_status clade_ranks_begin_epoch(clade_coordinator *self, size_t group)
         place.share = share;
         clade_status status = clade_experiment_pack(&place, ranks, self->json, &bytes);
         if (status == CLADE_OK)
-            status = reserve(self);
-        if (status == CLADE_OK)
-            status = clade_link_send((int)ranks[share], CLADE_TAG_EXPERIMENT, NULL, 0, clade_text_get(&bytes),
-                                     bytes.length, &self->out[self->n_out]);
+            status = clade_outbox_send(&self->out, (int)ranks[share], CLADE_TAG_EXPERIMENT, NULL, 0,
+                                       clade_text_get(&bytes), bytes.length);
         clade_text_free(&bytes);
         CLADE_TRY(status);
-        self->n_out++;
     }
     return CLADE_OK;
 }
@@ -120,16 +84,10 @@ static bool take_ready(clade_coordinator *self, int rank, const clade_reply *rep
         clade_roll_note(self->roll, rank, reply, text);
     } else if (reply->status != CLADE_OK) {
         self->refusal = (clade_status)reply->status;
-        const char *reason = strstr(text, ": "); /* behind the host, which is known */
-        return nonsense(reason ? reason + 2 : text);
+        return nonsense(text);
     }
     clade_roster_ready(self->roster, rank);
     return true;
-}
-
-static bool is_known_status(int64_t status)
-{
-    return (status >= CLADE_OK && status <= CLADE_EIO) || status == CLADE_EINTERRUPTED;
 }
 
 /* RANK's group has come to an end with its job, by a result or by a loss: TEXT is DONE's from here on. */
@@ -155,8 +113,6 @@ static bool take_result(clade_coordinator *self, int rank, const clade_reply *re
     const size_t group = clade_roster_group_of(self->roster, rank);
     if (!clade_roster_leads(self->roster, rank) || !self->at[group] || self->at[group]->job != reply->job)
         return nonsense("it sent the result of a job that it was not given");
-    if (!is_known_status(reply->status) || !isfinite(reply->seconds) || reply->seconds < 0.0)
-        return nonsense("it sent a result that is none");
     clade_roster_worked(self->roster, group);
     finish_job(self, rank, reply, CLADE_FAULT_NONE, text, done);
     return true;
@@ -168,8 +124,7 @@ static bool take_loss(clade_coordinator *self, clade_pool *pool, int rank, const
 {
     const size_t group = clade_roster_group_of(self->roster, rank);
     const bool idle = reply->job == (uint64_t)CLADE_NO_JOB;
-    if (reply->cause < CLADE_LOSS_CRASH || reply->cause > CLADE_LOSS_KILLED || reply->status == CLADE_OK ||
-        !is_known_status(reply->status) || !isfinite(reply->seconds))
+    if (reply->cause < CLADE_LOSS_CRASH || reply->cause > CLADE_LOSS_KILLED || reply->status == CLADE_OK)
         return nonsense("it says that its evaluator was lost, but not how");
     if (!idle && self->at[group] && self->at[group]->job != reply->job)
         return nonsense("it lost an evaluator at a job that it was not given");
@@ -254,7 +209,7 @@ clade_status clade_ranks_listen(clade_coordinator *self, clade_pool *pool, clade
 {
     const double now = clade_clock_now();
     clade_roster_look(self->roster, now, self->heartbeat);
-    CLADE_TRY(sweep(self));
+    CLADE_TRY(clade_outbox_sweep(&self->out));
     for (bool got = true; got;) {
         clade_message in;
         CLADE_TRY(clade_link_receive(CLADE_ANY, CLADE_ANY, &in, &got));
@@ -284,13 +239,14 @@ void clade_ranks_close(void *state)
     clade_coordinator *self = state;
     if (!self)
         return;
-    (void)sweep(self); /* what has not left, or cannot be asked, keeps its memory */
+    const clade_status ignored = clade_outbox_sweep(&self->out); /* what has not left stays, or MPI fails */
+    (void)ignored;
+    clade_outbox_drop(&self->out);
     for (size_t k = 0; self->at && k < clade_roster_groups(self->roster); k++)
         clade_free(self->at[k]);
     clade_roster_free(self->roster);
     clade_text_free(&self->last_loss);
     clade_free(self->at);
-    clade_free(self->out);
     clade_free((char *)self->json);
     clade_free(self);
 }
@@ -307,9 +263,9 @@ static clade_status deal(clade_coordinator *self, clade_pool *pool)
             continue;
         const int leader = clade_roster_members(self->roster, k, &count)[0];
         self->at[k] = job;
-        CLADE_TRY(reserve(self));
-        CLADE_TRY(clade_job_send(leader, job, clade_pool_limit(pool, &self->limits, job), &self->out[self->n_out]));
-        self->n_out++;
+        const clade_job_header header = clade_job_header_of(job, clade_pool_limit(pool, &self->limits, job));
+        CLADE_TRY(clade_outbox_send(&self->out, leader, CLADE_TAG_JOB, &header, sizeof header, job->recipe,
+                                    clade_job_body(job)));
     }
     return CLADE_OK;
 }

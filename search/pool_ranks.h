@@ -3,12 +3,13 @@
 #ifndef CLADE_POOL_RANKS_H
 #define CLADE_POOL_RANKS_H
 
-#include "search/pool_link.h"
+#include "search/outbox.h"
 #include "search/roster.h"
 
 /* What the ranks said when they were ready for the first time, or not. */
 typedef struct clade_roll {
     clade_text platform; /* of this rank */
+    bool *noted;         /* (ranks + 1), owned: a rank says it again when another of its group is lost meanwhile */
     clade_status failed; /* of the failed rank with the lowest number, so that a run fails the same way each time */
     int failed_rank;
     clade_text failure; /* its reason */
@@ -21,8 +22,7 @@ typedef struct clade_coordinator {
     clade_pool_limits limits; /* silence is not 0 */
     double heartbeat;         /* seconds */
     clade_pool_job **at;      /* (groups): what the group is doing, owned; NULL: nothing */
-    clade_outgoing **out;     /* (n_out of most_out): messages on their way */
-    size_t n_out, most_out;
+    clade_outbox out;
     clade_text last_loss; /* why the last rank was given up */
     clade_status refusal; /* it could not start its evaluator again, for this; else CLADE_OK */
     clade_roll *roll;     /* borrowed; NULL once the run is under way */
@@ -40,7 +40,7 @@ void clade_ranks_close(void *state);
 
 /* ---- pool_ranks_open.c ---- */
 
-/* The first READY of RANK; TEXT is its platform, or why it failed. */
+/* A READY of RANK, of which the first counts; TEXT is its platform, or why it failed. */
 void clade_roll_note(clade_roll *roll, int rank, const clade_reply *reply, const char *text);
 
 #endif

@@ -14,6 +14,9 @@ static const double SILENCE = 60.0, HEARTBEATS = 6.0; /* seconds; in the time af
 
 void clade_roll_note(clade_roll *roll, int rank, const clade_reply *reply, const char *text)
 {
+    if (roll->noted[rank])
+        return;
+    roll->noted[rank] = true;
     if (reply->status == CLADE_OK) {
         roll->idle += reply->job == 0;
         if (strcmp(text, clade_text_get(&roll->platform)) != 0)
@@ -26,11 +29,10 @@ void clade_roll_note(clade_roll *roll, int rank, const clade_reply *reply, const
     if (roll->failures++ == 0)
         roll->failed_rank = INT_MAX;
     if (rank < roll->failed_rank) {
-        roll->failed =
-            reply->status >= CLADE_OK && reply->status <= CLADE_EIO ? (clade_status)reply->status : CLADE_EINTERNAL;
+        roll->failed = reply->status == CLADE_EINTERRUPTED ? CLADE_EINTERNAL : (clade_status)reply->status;
         roll->failed_rank = rank;
         clade_text_clear(&roll->failure);
-        clade_text_append(&roll->failure, "rank %d on %s", rank, text);
+        clade_text_append(&roll->failure, "rank %d on %s: %s", rank, clade_link_host(rank), text);
     }
 }
 
@@ -65,6 +67,10 @@ static clade_status call_roll(clade_coordinator *self, size_t group)
     long pause = CLADE_SHORTEST_NAP;
     clade_platform_print(&roll.platform);
     clade_status status = clade_text_status(&roll.platform);
+    const size_t ranks = (size_t)clade_mpi_size();
+    roll.noted = clade_calloc(ranks, sizeof *roll.noted);
+    if (status == CLADE_OK && !roll.noted)
+        status = clade_fail_memory(ranks * sizeof *roll.noted, "ranks");
     self->roll = &roll;
     for (size_t k = 0; status == CLADE_OK && k < clade_roster_groups(self->roster); k++)
         status = clade_ranks_begin_epoch(self, k);
@@ -79,15 +85,8 @@ static clade_status call_roll(clade_coordinator *self, size_t group)
         status = judge_roll(&roll, group);
     clade_text_free(&roll.platform);
     clade_text_free(&roll.failure);
+    clade_free(roll.noted);
     return status;
-}
-
-static char *copy_text(const char *text)
-{
-    char *copy = clade_malloc(strlen(text) + 1);
-    if (copy)
-        strcpy(copy, text);
-    return copy;
 }
 
 clade_status clade_pool_open_mpi(const char *experiment_json, size_t group, const clade_pool_limits *limits,
@@ -107,7 +106,7 @@ clade_status clade_pool_open_mpi(const char *experiment_json, size_t group, cons
     clade_status status = clade_roster_new(ranks, group < ranks ? group : ranks, clade_clock_now(), &self->roster);
     if (status == CLADE_OK) {
         self->at = clade_calloc(clade_roster_groups(self->roster), sizeof(clade_pool_job *));
-        self->json = copy_text(experiment_json);
+        self->json = clade_strdup(experiment_json);
         if (!self->at || !self->json)
             status = clade_fail_memory(strlen(experiment_json), "a pool");
     }

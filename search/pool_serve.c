@@ -1,4 +1,4 @@
-/* Take the experiment, open the files, do jobs until told to stop. */
+/* Take the experiment, open the files, do jobs until there is nobody to do them for. */
 #include "search/pool_serve.h"
 
 #include <stdio.h>
@@ -15,10 +15,9 @@ enum { COORDINATOR = 0 };
 
 /* An evaluator at work. */
 typedef struct server {
-    clade_seat seat;
+    clade_seat seat;              /* its worker is owned; NULL: it could not be made, and the coordinator knows */
     clade_message message;        /* EXPERIMENT, owned: the seat's ranks are in it */
     clade_experiment *experiment; /* owned */
-    clade_worker *worker;         /* owned; NULL: it could not be made, and the coordinator knows */
 } server;
 
 static bool leads(const server *self)
@@ -61,9 +60,7 @@ static clade_status take_experiment(server *self)
         clade_log_set_rank(self->seat.ranks[place->share]);
     CLADE_TRY(limit_memory(place->memory));
     CLADE_TRY(clade_experiment_parse(json, length, "the coordinator's experiment", "/", &self->experiment));
-    CLADE_TRY(clade_worker_new_share(self->experiment, place->share, place->n_shares, &self->worker));
-    self->seat.worker = self->worker;
-    return CLADE_OK;
+    return clade_worker_new_share(self->experiment, place->share, place->n_shares, &self->seat.worker);
 }
 
 static clade_status say_ready(const server *self, clade_status status)
@@ -72,7 +69,7 @@ static clade_status say_ready(const server *self, clade_status status)
     clade_reply header = {.status = status};
     if (status == CLADE_OK) {
         clade_platform_print(&text);
-        header.job = clade_worker_tasks(self->worker, CLADE_SEARCH, self->seat.place.share).count;
+        header.job = clade_worker_tasks(self->seat.worker, CLADE_SEARCH, self->seat.place.share).count;
     } else {
         clade_text_append(&text, "%s", clade_error_message());
     }
@@ -92,7 +89,7 @@ static clade_status evaluate(const server *self, const clade_message *in, const 
         return clade_group_follow(&self->seat, job, result, text);
     if (self->seat.place.n_shares > 1)
         return clade_group_lead(&self->seat, in, job, result, text);
-    *result = clade_worker_evaluate(self->worker, job, text);
+    *result = clade_worker_evaluate(self->seat.worker, job, text);
     return CLADE_OK;
 }
 
@@ -102,7 +99,7 @@ static clade_status do_job(const server *self, const clade_message *in)
     clade_text text = {0};
     clade_status result = CLADE_OK;
     double limit = 0.0; /* for who watches */
-    if (!self->worker)
+    if (!self->seat.worker)
         return clade_fail(CLADE_EINTERNAL, "found a message with tag %d before the experiment", in->tag);
     CLADE_TRY(clade_job_read(in, &job, &limit));
     const double start = clade_clock_now();
@@ -127,11 +124,9 @@ static clade_status serve(server *self)
     for (;;) {
         clade_message in;
         CLADE_TRY(clade_channel_await(self->seat.channel, CLADE_ANY, CLADE_ANY, &in));
-        const bool stop = in.tag == CLADE_TAG_STOP;
-        const clade_status status = stop ? CLADE_OK : do_job(self, &in);
+        const clade_status status = do_job(self, &in);
         clade_free(in.bytes);
-        if (stop || status != CLADE_OK)
-            return status;
+        CLADE_TRY(status);
     }
 }
 
@@ -141,7 +136,7 @@ clade_status clade_pool_serve(clade_channel *channel)
     clade_status status = serve(&self);
     if (clade_channel_ended(channel))
         status = CLADE_OK; /* there is nobody to tell */
-    clade_worker_free(self.worker);
+    clade_worker_free(self.seat.worker);
     clade_experiment_free(self.experiment);
     clade_free(self.message.bytes);
     return status;

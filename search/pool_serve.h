@@ -5,7 +5,7 @@
 
 #include "search/channel.h"
 
-/* Take EXPERIMENT, say READY, do jobs until STOP or until the channel ends (CLADE_OK). CHANNEL is borrowed. */
+/* Take EXPERIMENT, say READY, do jobs until the channel ends (CLADE_OK). CHANNEL is borrowed. */
 clade_status clade_pool_serve(clade_channel *channel) CLADE_CHECK_RESULT;
 
 #endif

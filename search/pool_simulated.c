@@ -3,7 +3,6 @@
 #include "search/pool_simulated.h"
 
 #include <math.h>
-#include <string.h>
 #include <time.h>
 
 #include "clade/alloc.h"

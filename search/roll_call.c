@@ -1,19 +1,10 @@
 #include "search/roll_call.h"
 
-#include <string.h>
-#include <time.h>
-
 #include "clade/alloc.h"
+#include "clade/clock.h"
 #include "search/pool_link.h"
 
 static const double PATIENCE = 10.0; /* seconds */
-
-static double seconds_of(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- rank 0 ---- */
 
@@ -22,7 +13,7 @@ static clade_status take_answer(int rank, const clade_message *in, double asked,
 {
     clade_reply reply = {0};
     clade_text text = {0};
-    const double middle = 0.5 * (asked + seconds_of(CLOCK_REALTIME));
+    const double middle = 0.5 * (asked + clade_clock_calendar());
     clade_status status = clade_reply_read(in, &reply, &text);
     if (status == CLADE_OK && reply.status == CLADE_OK)
         status = clade_machine_parse(clade_text_get(&text), text.length, rank, machine);
@@ -40,10 +31,10 @@ static clade_status ask(int rank, clade_machine *machine)
     clade_message in = {0};
     bool got = false, left = false;
     long pause = CLADE_SHORTEST_NAP;
-    const double asked = seconds_of(CLOCK_REALTIME), deadline = seconds_of(CLOCK_MONOTONIC) + PATIENCE;
+    const double asked = clade_clock_calendar(), deadline = clade_clock_now() + PATIENCE;
     *machine = (clade_machine){.rank = rank};
     CLADE_TRY(clade_link_send(rank, CLADE_TAG_CALL, NULL, 0, NULL, 0, &out));
-    while (!got && seconds_of(CLOCK_MONOTONIC) < deadline) {
+    while (!got && clade_clock_now() < deadline) {
         CLADE_TRY(clade_link_receive(rank, CLADE_TAG_READY, &in, &got));
         if (!got)
             clade_link_nap(&pause, CLADE_SHORTEST_NAP);
@@ -73,7 +64,7 @@ static clade_status answer(int rank)
         clade_machine_print(&machine, &text);
     else
         clade_text_append(&text, "%s", clade_error_message());
-    header.seconds = seconds_of(CLOCK_REALTIME);
+    header.seconds = clade_clock_calendar();
     clade_machine_fini(&machine);
     const clade_status status =
         clade_link_deliver(0, CLADE_TAG_READY, &header, sizeof header, clade_text_get(&text), text.length);

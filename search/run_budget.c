@@ -2,8 +2,6 @@
  * "bred": B}: the limits from there on, how many of the run's seconds do not count, and how many children were bred before
  * (rules on the front begin anew there). Older programs wrote no images and seconds: those stayed. */
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 
 #include "search/run_folder.h"
 
@@ -12,13 +10,16 @@ static bool has(const clade_json_at *at)
     return clade_json_kind_of(at) != CLADE_JSON_ABSENT;
 }
 
-/* What schedules of algorithms go by stays as it was planned, or a replay would breed other children. */
+/* What schedules of algorithms go by stays as it was planned, or a replay would breed other children; and the experiment's
+ * file stays the experiment's (run_difference.c). */
 static void keep_plan(clade_experiment *experiment)
 {
     if (experiment->planned == 0)
         experiment->planned = experiment->children;
     if (experiment->planned_images == 0)
         experiment->planned_images = experiment->images;
+    if (!(experiment->planned_seconds > 0.0))
+        experiment->planned_seconds = experiment->seconds;
 }
 
 /* The last event "budget" as a DOCUMENT that calls itself NAME, the caller's; NULL: the budget was never raised. */
@@ -48,23 +49,26 @@ clade_status clade_budget_get(clade_ledger *ledger, const char *name, clade_expe
         if (has(&images))
             (void)clade_json_u64(&images, &problems, &experiment->images);
         if (has(&seconds))
-            (void)clade_json_number(&seconds, &problems, 0.0, INFINITY, &experiment->seconds);
+            (void)clade_json_number(&seconds, &problems, 0.0, CLADE_MOST_SECONDS, &experiment->seconds);
         status = clade_problems_end(&problems, CLADE_EINPUT);
     }
     clade_json_free(document);
     return status;
 }
 
-/* The run's seconds that do not count any more since the last raise. */
-static clade_status seconds_forgiven(clade_ledger *ledger, double *seconds)
+clade_status clade_budget_begun(clade_ledger *ledger, double *seconds, uint64_t *bred)
 {
     clade_json *document = NULL;
     clade_problems problems = {0};
     *seconds = 0.0;
+    *bred = 0;
     clade_status status = last_event(ledger, "event budget", &document);
     if (status == CLADE_OK && document) {
-        const clade_json_at root = clade_json_root(document), forgiven = clade_json_member(&root, "wall_seconds");
-        (void)clade_json_number(&forgiven, &problems, 0.0, INFINITY, seconds);
+        const clade_json_at root = clade_json_root(document), forgiven = clade_json_member(&root, "wall_seconds"),
+                            children = clade_json_member(&root, "bred");
+        (void)clade_json_number(&forgiven, &problems, 0.0, CLADE_MOST_SECONDS, seconds);
+        if (has(&children))
+            (void)clade_json_u64(&children, &problems, bred);
         status = clade_problems_end(&problems, CLADE_EINPUT);
     }
     clade_json_free(document);
@@ -93,6 +97,9 @@ clade_status clade_budget_raise(const char *name, const clade_resume_request *re
                                 clade_budget_change *change)
 {
     bool children = false, images = false, seconds = false;
+    if ((double)request->seconds > CLADE_MOST_SECONDS)
+        return clade_fail(CLADE_EUSAGE, "%s: --seconds %" PRIu64 " is more than anybody has; expected at most %.0f",
+                          name, request->seconds, CLADE_MOST_SECONDS);
     CLADE_TRY(raise_limit(name, "children", request->children, (double)experiment->children, &children));
     CLADE_TRY(raise_limit(name, "images", request->images, (double)experiment->images, &images));
     CLADE_TRY(raise_limit(name, "seconds", request->seconds, experiment->seconds, &seconds));
@@ -111,9 +118,10 @@ clade_status clade_budget_put(clade_ledger *ledger, const clade_experiment *expe
 {
     clade_text detail = {0};
     clade_ledger_counts counts;
-    double forgiven = 0.0;
+    double forgiven;
+    uint64_t ignored;
     CLADE_TRY(clade_ledger_count(ledger, &counts));
-    CLADE_TRY(seconds_forgiven(ledger, &forgiven));
+    CLADE_TRY(clade_budget_begun(ledger, &forgiven, &ignored));
     clade_json_writer writer = clade_json_writer_to(&detail, false);
     clade_json_begin_object(&writer, NULL);
     clade_json_put_u64(&writer, "children", experiment->children);

@@ -1,5 +1,4 @@
 /* Two experiments side by side, as resolved: every default written out, so that a default is no difference. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,24 +31,26 @@ static bool may_differ(const comparison *self, const char *key)
         return may_grow((double)wanted->children, (double)have->children, (double)have->planned);
     if (strcmp(key, "budget.images") == 0)
         return may_grow((double)wanted->images, (double)have->images, (double)have->planned_images);
-    return strcmp(key, "budget.seconds") == 0 && may_grow(wanted->seconds, have->seconds, have->seconds);
+    return strcmp(key, "budget.seconds") == 0 && may_grow(wanted->seconds, have->seconds, have->planned_seconds);
 }
 
-static void shown(const clade_json_at *at, char text[MAX_SHOWN])
+static void shown(comparison *self, const clade_json_at *at, char text[MAX_SHOWN])
 {
     clade_text whole = {0};
     clade_json_print(at, &whole);
     const bool absent = clade_json_kind_of(at) == CLADE_JSON_ABSENT, cut = whole.length >= MAX_SHOWN;
     snprintf(text, MAX_SHOWN, "%.*s%s", MAX_SHOWN - 8, absent ? "nothing" : clade_text_get(&whole), cut ? "..." : "");
+    self->lines->failed |= whole.failed;
     clade_text_free(&whole);
 }
 
-static bool equal(const clade_json_at *a, const clade_json_at *b)
+static bool equal(comparison *self, const clade_json_at *a, const clade_json_at *b)
 {
     clade_text left = {0}, right = {0};
     clade_json_print(a, &left);
     clade_json_print(b, &right);
-    const bool same = !left.failed && !right.failed && strcmp(clade_text_get(&left), clade_text_get(&right)) == 0;
+    const bool same = strcmp(clade_text_get(&left), clade_text_get(&right)) == 0;
+    self->lines->failed |= left.failed || right.failed;
     clade_text_free(&left);
     clade_text_free(&right);
     return same;
@@ -62,7 +63,7 @@ static bool is_kind(const clade_json_at *a, const clade_json_at *b, clade_json_k
 
 static void compare(comparison *self, const char *key, const clade_json_at *wanted, const clade_json_at *have);
 
-/* The members of WANTED and, where ABSENT, only those that the other lacks. */
+/* The members of OF, the wanted, with those of OTHER; SWAPPED: OF is what there is, and only what OTHER lacks counts. */
 static void compare_members(comparison *self, const char *key, const clade_json_at *of, const clade_json_at *other,
                             bool swapped)
 {
@@ -91,7 +92,7 @@ static void compare_items(comparison *self, const char *key, const clade_json_at
 
 static void compare(comparison *self, const char *key, const clade_json_at *wanted, const clade_json_at *have)
 {
-    if (equal(wanted, have))
+    if (equal(self, wanted, have))
         return;
     if (is_kind(wanted, have, CLADE_JSON_OBJECT)) {
         compare_members(self, key, wanted, have, false);
@@ -101,18 +102,10 @@ static void compare(comparison *self, const char *key, const clade_json_at *want
     } else if (clade_json_kind_of(wanted) == CLADE_JSON_ABSENT || clade_json_kind_of(have) == CLADE_JSON_ABSENT ||
                !may_differ(self, key)) {
         char a[MAX_SHOWN], b[MAX_SHOWN];
-        shown(wanted, a);
-        shown(have, b);
+        shown(self, wanted, a);
+        shown(self, have, b);
         clade_text_append(self->lines, "\n  %s: found %s, the run has %s", key, a, b);
     }
-}
-
-static bool has_parent(const clade_experiment *experiment, const char *name)
-{
-    bool found = false;
-    for (size_t i = 0; i < experiment->n_parents; i++)
-        found |= strcmp(experiment->parent_names[i], name) == 0;
-    return found;
 }
 
 /* Genes are in the order of the parents, so another one breeds other children; to JSON it is the same object. */
@@ -121,7 +114,7 @@ static void compare_order(comparison *self)
     const clade_experiment *wanted = self->wanted, *have = self->have;
     size_t first = SIZE_MAX;
     for (size_t i = 0; i < wanted->n_parents && i < have->n_parents; i++) {
-        if (!has_parent(have, wanted->parent_names[i]))
+        if (clade_experiment_parent(have, wanted->parent_names[i]) == have->n_parents)
             return; /* said already */
         if (first == SIZE_MAX && strcmp(wanted->parent_names[i], have->parent_names[i]) != 0)
             first = i;

@@ -1,17 +1,22 @@
 /* A run's folder: made whole, and what is asked of it. */
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clade/alloc.h"
 #include "clade/files.h"
 #include "clade/log.h"
+#include "search/neighbours.h"
+#include "search/process.h"
 #include "search/run_folder.h"
+#include "search/run_lock.h"
+
+enum { OLD_SECONDS = 60 };
 
 static clade_status refuse_existing(const char *run_folder)
 {
@@ -47,16 +52,38 @@ static clade_status fill(const clade_experiment *experiment, const char *staged,
     return status;
 }
 
-/* The process in the name of a folder that `clade search --run` fills, "NAME.tmp-PROCESS"; 0: it is no such folder. */
-static long process_of(const char *entry, const char *name)
+/* Where process numbers mean what they mean here, as a number. */
+static unsigned this_machine(void)
+{
+    clade_identity self;
+    clade_identify(&self);
+    const char *machine = self.machine[0] != '\0' ? self.machine : self.host;
+    return (uint32_t)clade_xxh64(machine, strlen(machine), 0);
+}
+
+/* The folder that `clade search --run NAME` fills is "NAME.tmp-PROCESS-MACHINE". */
+static bool parse_staged(const char *entry, const char *name, long *process, unsigned *machine)
 {
     const size_t length = strlen(name);
     int used = 0;
-    long process = 0;
-    if (strncmp(entry, name, length) != 0 || sscanf(entry + length, ".tmp-%9ld%n", &process, &used) != 1 ||
-        entry[length + (size_t)used] != '\0')
-        return 0;
-    return process > 0 ? process : 0;
+    return strncmp(entry, name, length) == 0 &&
+           sscanf(entry + length, ".tmp-%9ld-%8x%n", process, machine, &used) == 2 &&
+           entry[length + (size_t)used] == '\0' && *process > 0;
+}
+
+/* Whether somebody on another machine may be at work in FOLDER: he has the lock of its ledger, or has come this far within
+ * the last minute. */
+static clade_status may_be_filled(const char *folder, bool *filled)
+{
+    clade_lock_owner owner;
+    struct stat info;
+    char *ledger = clade_path_join(folder, "run.db");
+    if (!ledger)
+        return clade_fail_memory(strlen(folder) + 8, "a path");
+    *filled = clade_run_lock_is_held(ledger, &owner) ||
+              (!owner.known && stat(folder, &info) == 0 && difftime(time(NULL), info.st_mtime) <= OLD_SECONDS);
+    clade_free(ledger);
+    return CLADE_OK;
 }
 
 /* Searches that were killed before their run folder was there left half of one beside it. PATH has no '/' at its end.
@@ -64,15 +91,21 @@ static long process_of(const char *entry, const char *name)
 static clade_status remove_if_left(void *path, const char *entry)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const long process = process_of(entry, name);
-    if (process == 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH)
+    long process = 0;
+    unsigned machine = 0;
+    if (!parse_staged(entry, name, &process, &machine))
         return CLADE_OK;
+    const bool is_here = machine == this_machine();
+    bool is_filled = is_here && !clade_process_is_dead(process);
     char *left = clade_path_beside(path, entry);
-    if (!left)
-        return clade_fail_memory(strlen(path) + 32, "a path");
-    const clade_status status = clade_remove_folder(left);
-    if (status == CLADE_OK)
-        clade_log(CLADE_LOG_INFO, "removed %s, which a search that was killed left behind", left);
+    clade_status status = left ? CLADE_OK : clade_fail_memory(strlen(path) + 32, "a path");
+    if (status == CLADE_OK && !is_here)
+        status = may_be_filled(left, &is_filled);
+    if (status == CLADE_OK && !is_filled) {
+        status = clade_remove_folder(left);
+        if (status == CLADE_OK)
+            clade_log(CLADE_LOG_INFO, "removed %s, which a search that was killed left behind", left);
+    }
     clade_free(left);
     return status;
 }
@@ -114,7 +147,7 @@ clade_status clade_run_create(const clade_experiment *experiment, const char *ru
     while (length > 1 && run_folder[length - 1] == '/')
         length--;
     clade_text_append_bytes(&plain, run_folder, length);
-    clade_text_append(&staged, "%s.tmp-%ld", clade_text_get(&plain), (long)getpid());
+    clade_text_append(&staged, "%s.tmp-%ld-%08x", clade_text_get(&plain), (long)getpid(), this_machine());
     clade_status status = clade_text_status(&plain);
     if (status == CLADE_OK)
         status = clade_text_status(&staged);
@@ -153,10 +186,10 @@ clade_status clade_run_ledger(const char *run_folder, clade_ledger **ledger)
     return status;
 }
 
-/* The experiment that LEDGER has, with the budget and the paths as they are now. */
-static clade_status stored_experiment(clade_ledger *ledger, const char *run_folder, clade_experiment **out)
+clade_status clade_ledger_experiment(clade_ledger *ledger, const char *run_folder, clade_experiment **out)
 {
     clade_experiment *experiment = NULL;
+    *out = NULL;
     clade_text json = {0}, name = {0};
     clade_text_append(&name, "%s/run.db", run_folder);
     clade_status status = clade_ledger_get_experiment(ledger, &json);
@@ -175,16 +208,6 @@ static clade_status stored_experiment(clade_ledger *ledger, const char *run_fold
         clade_experiment_free(experiment);
     clade_text_free(&json);
     clade_text_free(&name);
-    return status;
-}
-
-static clade_status read_experiment(const char *run_folder, clade_experiment **out)
-{
-    clade_ledger *ledger = NULL;
-    *out = NULL;
-    CLADE_TRY(clade_run_ledger(run_folder, &ledger));
-    const clade_status status = stored_experiment(ledger, run_folder, out);
-    clade_ledger_close(ledger);
     return status;
 }
 
@@ -240,27 +263,13 @@ static clade_status decide(clade_ledger *ledger, const char *run_folder, const c
                            clade_experiment **out, bool *moved, clade_budget_change *change)
 {
     clade_resume_request request = *asked;
-    CLADE_TRY(stored_experiment(ledger, run_folder, out));
+    CLADE_TRY(clade_ledger_experiment(ledger, run_folder, out));
     for (size_t i = 0; i < request.n_moved; i++)
         CLADE_TRY(clade_places_move(*out, request.moved[i]));
     CLADE_TRY(take_file(run_folder, &request, *out));
     CLADE_TRY(clade_budget_raise(run_folder, &request, *out, change));
     CLADE_TRY(clade_places_check(*out, run_folder));
     return clade_places_differ(ledger, run_folder, *out, moved);
-}
-
-/* What goes on is written to the end of log.txt: a link there, in a folder from somebody else, would be any file. */
-static clade_status check_log(const char *run_folder)
-{
-    struct stat info;
-    char *path = clade_path_join(run_folder, "log.txt");
-    if (!path)
-        return clade_fail_memory(strlen(run_folder) + 16, "a path");
-    clade_status status = CLADE_OK;
-    if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        status = clade_fail(CLADE_EINPUT, "%s: is no file itself, but a link or the like; remove it", path);
-    clade_free(path);
-    return status;
 }
 
 clade_status clade_run_resume(const char *run_folder, const clade_resume_request *asked, clade_experiment **out)
@@ -270,7 +279,6 @@ clade_status clade_run_resume(const char *run_folder, const clade_resume_request
     bool moved = false;
     clade_budget_change change = CLADE_BUDGET_SAME;
     *out = NULL;
-    CLADE_TRY(check_log(run_folder));
     CLADE_TRY(clade_run_ledger(run_folder, &ledger));
     clade_status status = decide(ledger, run_folder, asked, &experiment, &moved, &change);
     clade_ledger_close(ledger);
@@ -283,17 +291,21 @@ clade_status clade_run_resume(const char *run_folder, const clade_resume_request
     return status;
 }
 
-clade_status clade_run_experiment(const char *run_folder, uint64_t children, clade_experiment **out)
+clade_status clade_run_experiment(const char *run_folder, clade_experiment **out)
 {
-    const clade_resume_request request = {.children = children};
-    return children > 0 ? clade_run_resume(run_folder, &request, out) : read_experiment(run_folder, out);
+    clade_ledger *ledger = NULL;
+    *out = NULL;
+    CLADE_TRY(clade_run_ledger(run_folder, &ledger));
+    const clade_status status = clade_ledger_experiment(ledger, run_folder, out);
+    clade_ledger_close(ledger);
+    return status;
 }
 
 clade_status clade_run_refuse(const char *run_folder, const clade_experiment *wanted)
 {
     clade_experiment *have = NULL;
     clade_text lines = {0};
-    clade_status status = wanted ? read_experiment(run_folder, &have) : CLADE_EUSAGE;
+    clade_status status = wanted ? clade_run_experiment(run_folder, &have) : CLADE_EUSAGE;
     if (status == CLADE_OK)
         status = clade_experiment_difference(wanted, have, &lines);
     const bool known = status == CLADE_OK,

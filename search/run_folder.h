@@ -1,5 +1,5 @@
-/* What run_folder.c shares with its parts: where a run's files are (run_places.c), how its budget was raised
- * (run_budget.c), and what differs between two experiments (run_difference.c). */
+/* What run_folder.c shares with its parts: where a run's files are (run_places.c), the recipe of a child (run_recipe.c), how
+ * the budget was raised (run_budget.c), and what differs between two experiments (run_difference.c). */
 #ifndef CLADE_RUN_FOLDER_H
 #define CLADE_RUN_FOLDER_H
 
@@ -74,6 +74,9 @@ typedef enum clade_budget_change {
 /* REQUEST's budget for EXPERIMENT. */
 clade_status clade_budget_raise(const char *name, const clade_resume_request *request, clade_experiment *experiment,
                                 clade_budget_change *change) CLADE_CHECK_RESULT;
+/* Where budgets last began anew: how many of the run's SECONDS do not count any more, and how many children were BRED
+ * before; 0 when the budget was never raised. */
+clade_status clade_budget_begun(clade_ledger *ledger, double *seconds, uint64_t *bred) CLADE_CHECK_RESULT;
 /* Put the budget, which was raised, into the ledger. */
 clade_status clade_budget_put(clade_ledger *ledger, const clade_experiment *experiment,
                               clade_budget_change change) CLADE_CHECK_RESULT;

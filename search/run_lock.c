@@ -13,9 +13,9 @@
 
 #include "clade/alloc.h"
 #include "clade/clock.h"
-#include "clade/files.h"
 #include "clade/json.h"
 #include "clade/log.h"
+#include "search/process.h"
 
 enum { PAUSE_MILLISECONDS = 20, MOST_BYTES = 4096, BEATS_OF_THE_DEAD = 3 };
 
@@ -48,6 +48,7 @@ static void be(clade_lock_owner *self)
     *self = (clade_lock_owner){.known = true, .process = (long)getpid()};
     (void)gethostname(self->host, sizeof self->host - 1);
     read_boot(self->boot, sizeof self->boot);
+    clade_process_namespace(self->pids, sizeof self->pids);
     if (!gmtime_r(&now, &utc) || strftime(self->since, sizeof self->since, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
         self->since[0] = '\0';
 }
@@ -56,6 +57,12 @@ static void be(clade_lock_owner *self)
 static bool same_machine(const clade_lock_owner *a, const clade_lock_owner *b)
 {
     return strcmp(a->boot, b->boot) == 0 && (a->boot[0] != '\0' || strcmp(a->host, b->host) == 0);
+}
+
+/* Whether a process number means the same to both, which are of one machine: containers count their own. */
+static bool same_numbers(const clade_lock_owner *a, const clade_lock_owner *b)
+{
+    return a->pids[0] != '\0' && strcmp(a->pids, b->pids) == 0;
 }
 
 /* All of it, or false with errno. */
@@ -80,6 +87,7 @@ static clade_status put_owner(int file, const char *name)
     clade_json_put_string(&writer, "host", self.host);
     clade_json_put_string(&writer, "boot", self.boot);
     clade_json_put_integer(&writer, "process", self.process);
+    clade_json_put_string(&writer, "pids", self.pids);
     clade_json_put_string(&writer, "since", self.since);
     clade_json_end_object(&writer);
     clade_text_append(&text, "\n");
@@ -117,6 +125,7 @@ static clade_status parse_owner(const char *bytes, size_t length, clade_lock_own
                    take_text(&root, "since", owner->since, sizeof owner->since) &&
                    clade_json_number(&at, &problems, 1.0, 0x1p31, &process);
     (void)take_text(&root, "boot", owner->boot, sizeof owner->boot);
+    (void)take_text(&root, "pids", owner->pids, sizeof owner->pids);
     owner->process = (long)process;
     (void)clade_problems_end(&problems, CLADE_EINPUT);
     clade_json_free(document);
@@ -148,19 +157,6 @@ static clade_status look(const char *name, clade_lock_owner *owner, struct times
 
 /* ---- refusing ---- */
 
-/* 'T' of a process that is stopped; '?' when it cannot be seen. */
-static char state_of(long process)
-{
-    char path[64], state = '?';
-    snprintf(path, sizeof path, "/proc/%ld/stat", process);
-    FILE *file = fopen(path, "r");
-    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-        state = '?';
-    if (file)
-        (void)fclose(file);
-    return state;
-}
-
 static clade_status refuse(const char *ledger, const char *name, long beat)
 {
     clade_lock_owner self, owner;
@@ -172,7 +168,7 @@ static clade_status refuse(const char *ledger, const char *name, long beat)
         return clade_fail(CLADE_EUSAGE, "%s: another process is writing this run; wait for it or stop it first",
                           ledger);
     const bool here = same_machine(&owner, &self);
-    if (here && state_of(owner.process) == 'T')
+    if (here && same_numbers(&owner, &self) && clade_process_state(owner.process) == 'T')
         snprintf(more, sizeof more, " (it is stopped: kill -CONT %ld lets it go on, kill -KILL %ld ends it)",
                  owner.process, owner.process);
     else if (!here && owner.silent > 1e-3 * BEATS_OF_THE_DEAD * (double)beat)

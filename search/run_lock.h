@@ -32,6 +32,7 @@ void clade_run_lock_release(clade_run_lock *lock);
 typedef struct clade_lock_owner {
     bool known; /* somebody has left his name; all else is empty if not */
     char host[256], boot[64] /* id of the kernel's start */, since[32] /* UTC, ISO 8601 */;
+    char pids[48]; /* what counts its processes (process.h); "": not known */
     long process;
     double silent; /* seconds since its last beat, by two clocks; negative: not known */
 } clade_lock_owner;

@@ -8,7 +8,6 @@
 
 #include "clade/alloc.h"
 #include "clade/files.h"
-#include "clade/log.h"
 #include "search/run_folder.h"
 
 enum { MAX_LABEL = 128 };
@@ -345,9 +344,10 @@ static clade_status replace_path(const char *path, clade_recipe_parent *parent)
 
 clade_status clade_recipe_place(const clade_experiment *experiment, clade_recipe *recipe)
 {
-    for (size_t p = 0; p < recipe->n_parents; p++)
-        for (size_t i = 0; i < experiment->n_parents; i++)
-            if (strcmp(recipe->parents[p].name, experiment->parent_names[i]) == 0)
-                CLADE_TRY(replace_path(experiment->parent_paths[i], &recipe->parents[p]));
+    for (size_t p = 0; p < recipe->n_parents; p++) {
+        const size_t place = clade_experiment_parent(experiment, recipe->parents[p].name);
+        if (place < experiment->n_parents)
+            CLADE_TRY(replace_path(experiment->parent_paths[place], &recipe->parents[p]));
+    }
     return replace_path(experiment->base, recipe->base);
 }

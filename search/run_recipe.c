@@ -18,14 +18,6 @@ static clade_status parse(const clade_child_row *row, const char *name, clade_re
     return problem != CLADE_OK ? problem : status;
 }
 
-static bool is_parent(const clade_experiment *experiment, const char *name)
-{
-    for (size_t i = 0; i < experiment->n_parents; i++)
-        if (strcmp(experiment->parent_names[i], name) == 0)
-            return true;
-    return false;
-}
-
 /* A search breeds recipes of whole models, by the names of the experiment. */
 static clade_status check_models(const clade_experiment *experiment, const clade_recipe *recipe, const char *name)
 {
@@ -33,7 +25,7 @@ static clade_status check_models(const clade_experiment *experiment, const clade
         const clade_recipe_parent *model = p < recipe->n_parents ? &recipe->parents[p] : recipe->base;
         if (!model)
             continue;
-        if (p < recipe->n_parents && !is_parent(experiment, model->name))
+        if (p < recipe->n_parents && clade_experiment_parent(experiment, model->name) == experiment->n_parents)
             return clade_fail(CLADE_EINPUT, "%s: names the model \"%s\", which is none of its experiment's", name,
                               model->name);
         if (p == recipe->n_parents && !experiment->base)

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "clade/alloc.h"
 #include "clade/clock.h"
@@ -24,8 +23,9 @@ typedef struct supervisor {
     clade_evaluator_process *process; /* owned; NULL: there is none */
     bool ready, busy, stopped;        /* said READY and it is well; does JOB; told to stop */
     uint64_t job;
-    unsigned starts;   /* of evaluators in this epoch */
-    double next_alive; /* moment */
+    clade_message asked; /* owned: the JOB of a leader */
+    unsigned starts;     /* of evaluators in this epoch */
+    double next_alive;   /* moment */
     clade_outbox out;
 } supervisor;
 
@@ -35,37 +35,20 @@ static clade_reply stamp(const supervisor *self, const clade_reply *from)
 {
     clade_reply reply = *from;
     reply.epoch = self->place.epoch;
-    reply.pid = (int64_t)getpid();
     reply.cause = 0;
     return reply;
 }
 
-/* What is under way here. */
-static clade_reply state_now(const supervisor *self)
+static clade_status say(supervisor *self, int tag, const clade_reply *reply, const char *text, size_t length)
 {
-    const clade_reply state = {.job = self->busy ? self->job : (uint64_t)CLADE_NO_JOB,
-                               .seconds = self->busy ? clade_evaluator_seconds(self->process) : 0.0};
-    return stamp(self, &state);
+    return clade_outbox_send(&self->out, COORDINATOR, tag, reply, sizeof *reply, text, length);
 }
 
-static clade_status say(supervisor *self, int tag, const clade_reply *reply, const clade_text *text)
-{
-    return clade_outbox_send(&self->out, COORDINATOR, tag, reply, sizeof *reply, clade_text_get(text), text->length);
-}
-
-/* READY of a rank that has no evaluator: "HOST: REASON". */
+/* READY of a rank that has no evaluator. */
 static clade_status say_not_ready(supervisor *self, clade_status why, const char *reason)
 {
-    char host[256] = "";
-    clade_text text = {0};
-    const clade_reply none = {.status = why}, reply = stamp(self, &none);
-    (void)gethostname(host, sizeof host - 1);
-    clade_text_append(&text, "%s: %s", host, reason);
-    clade_status status = clade_text_status(&text);
-    if (status == CLADE_OK)
-        status = say(self, CLADE_TAG_READY, &reply, &text);
-    clade_text_free(&text);
-    return status;
+    const clade_reply reply = {.epoch = self->place.epoch, .status = why};
+    return say(self, CLADE_TAG_READY, &reply, reason, strlen(reason));
 }
 
 static clade_status say_alive(supervisor *self)
@@ -74,8 +57,8 @@ static clade_status say_alive(supervisor *self)
     if (!self->ranks || !(self->place.heartbeat > 0.0) || now < self->next_alive)
         return CLADE_OK;
     self->next_alive = now + self->place.heartbeat;
-    const clade_reply reply = state_now(self);
-    return clade_outbox_send(&self->out, COORDINATOR, CLADE_TAG_ALIVE, &reply, sizeof reply, NULL, 0);
+    const clade_reply reply = {.epoch = self->place.epoch};
+    return say(self, CLADE_TAG_ALIVE, &reply, NULL, 0);
 }
 
 /* ---- the evaluator's life ---- */
@@ -87,12 +70,6 @@ static void end_evaluator(supervisor *self)
     self->ready = self->busy = false;
 }
 
-/* A failure of the channel that is not a lack of memory here. */
-static bool is_its_fault(const clade_channel *channel, clade_status status)
-{
-    return status != CLADE_OK && (status != CLADE_EIO || clade_channel_ended(channel));
-}
-
 /* Start one and hand it the experiment; one that cannot be started is a rank that is not ready. */
 static clade_status start_evaluator(supervisor *self)
 {
@@ -102,7 +79,7 @@ static clade_status start_evaluator(supervisor *self)
     if (status == CLADE_OK) {
         clade_channel *channel = clade_evaluator_channel(self->process);
         status = clade_channel_send(channel, COORDINATOR, CLADE_TAG_EXPERIMENT, NULL, 0, in->bytes, in->length);
-        if (status == CLADE_OK || is_its_fault(channel, status)) /* which a look at it will tell */
+        if (status == CLADE_OK || clade_channel_is_at_fault(channel, status)) /* which a look at it will tell */
             return CLADE_OK;
     }
     end_evaluator(self);
@@ -114,27 +91,17 @@ static clade_status lose(supervisor *self, clade_loss cause, const char *reason)
 {
     const clade_status left = clade_evaluator_exit_status(self->process);
     const bool ready = self->ready;
-    clade_reply reply = state_now(self);
-    reply.status = left == CLADE_OK ? CLADE_EEVAL : left;
-    reply.cause = cause;
+    const clade_reply reply = {.epoch = self->place.epoch,
+                               .job = self->busy ? self->job : (uint64_t)CLADE_NO_JOB,
+                               .seconds = self->busy ? clade_evaluator_seconds(self->process) : 0.0,
+                               .status = left == CLADE_OK ? CLADE_EEVAL : left,
+                               .cause = cause};
     end_evaluator(self);
     if (!ready && self->starts < MOST_STARTS)
         return start_evaluator(self);
     if (!ready)
         return say_not_ready(self, (clade_status)reply.status, reason);
-    return clade_outbox_send(&self->out, COORDINATOR, CLADE_TAG_LOST, &reply, sizeof reply, reason, strlen(reason));
-}
-
-/* What it sent, or that it sent nothing more, is a failure with a message: end it. */
-static clade_status blame(supervisor *self)
-{
-    clade_text reason = {0};
-    clade_loss cause = CLADE_LOSS_CRASH;
-    clade_status status = clade_evaluator_blame(self->process, &cause, &reason);
-    if (status == CLADE_OK)
-        status = lose(self, cause, clade_text_get(&reason));
-    clade_text_free(&reason);
-    return status;
+    return say(self, CLADE_TAG_LOST, &reply, reason, strlen(reason));
 }
 
 static clade_status look(supervisor *self)
@@ -147,6 +114,13 @@ static clade_status look(supervisor *self)
         status = lose(self, cause, clade_text_get(&reason));
     clade_text_free(&reason);
     return status;
+}
+
+/* What it sent, or that it sent nothing more, is a failure with a message: end it. */
+static clade_status blame(supervisor *self)
+{
+    CLADE_TRY(clade_evaluator_blame(self->process));
+    return look(self);
 }
 
 /* ---- from other ranks ---- */
@@ -166,9 +140,9 @@ static bool is_member(const supervisor *self, int rank)
 
 static clade_status give_evaluator(supervisor *self, const clade_message *in, const char *bytes, size_t length)
 {
-    const clade_status status =
-        clade_channel_send(clade_evaluator_channel(self->process), in->source, in->tag, NULL, 0, bytes, length);
-    return status == CLADE_OK ? CLADE_OK : blame(self);
+    clade_channel *channel = clade_evaluator_channel(self->process);
+    const clade_status status = clade_channel_send(channel, in->source, in->tag, NULL, 0, bytes, length);
+    return clade_channel_is_at_fault(channel, status) ? blame(self) : status;
 }
 
 static clade_status begin_epoch(supervisor *self, clade_message *in)
@@ -200,6 +174,17 @@ static clade_status begin_job(supervisor *self, const clade_message *in, char *b
     return give_evaluator(self, in, bytes, length);
 }
 
+/* The JOB of a leader, which is kept: what its evaluator passes on as such to members must be it. */
+static clade_status begin_to_lead(supervisor *self, clade_message *in)
+{
+    if (!self->ready || self->busy)
+        return CLADE_OK;
+    clade_free(self->asked.bytes);
+    self->asked = *in;
+    in->bytes = NULL;
+    return begin_job(self, &self->asked, self->asked.bytes, self->asked.length);
+}
+
 /* A message within the group, for the evaluator if it is of this epoch. */
 static clade_status take_from_group(supervisor *self, const clade_message *in)
 {
@@ -227,10 +212,16 @@ static clade_status take_message(supervisor *self, clade_message *in)
     if (in->tag == CLADE_TAG_EXPERIMENT)
         return begin_epoch(self, in);
     self->stopped = self->stopped || in->tag == CLADE_TAG_STOP;
-    return in->tag == CLADE_TAG_JOB && leads(self) ? begin_job(self, in, in->bytes, in->length) : CLADE_OK;
+    return in->tag == CLADE_TAG_JOB && leads(self) ? begin_to_lead(self, in) : CLADE_OK;
 }
 
 /* ---- from the evaluator ---- */
+
+/* Whether IN is the leader's job, byte for byte: another rank will trust it. */
+static bool is_asked(const supervisor *self, const clade_message *in)
+{
+    return in->length == self->asked.length && memcmp(in->bytes, self->asked.bytes, in->length) == 0;
+}
 
 /* Whether the evaluator may send this now, and for replies what they say. */
 static clade_status check_frame(const supervisor *self, const clade_message *in, clade_reply *reply, clade_text *text)
@@ -247,7 +238,9 @@ static clade_status check_frame(const supervisor *self, const clade_message *in,
         fits = self->busy && !leads(self) && reply->job == self->job && in->source == self->ranks[0];
     else if (in->tag == CLADE_TAG_RUNG)
         fits = self->busy && !leads(self) && in->source == self->ranks[0];
-    else if (in->tag == CLADE_TAG_SHARE || in->tag == CLADE_TAG_VERDICT)
+    else if (in->tag == CLADE_TAG_SHARE)
+        fits = self->busy && leads(self) && is_member(self, in->source) && is_asked(self, in);
+    else if (in->tag == CLADE_TAG_VERDICT)
         fits = self->busy && leads(self) && is_member(self, in->source);
     return fits ? CLADE_OK
                 : clade_fail(CLADE_EINTERNAL, "found a message with tag %d, which does not fit here", in->tag);
@@ -261,17 +254,14 @@ static clade_status take_ready(supervisor *self, const clade_reply *said, const 
         return say_not_ready(self, (clade_status)reply.status, clade_text_get(text));
     }
     self->ready = true;
-    return say(self, CLADE_TAG_READY, &reply, text);
+    clade_evaluator_limit(self->process, 0.0);
+    return say(self, CLADE_TAG_READY, &reply, clade_text_get(text), text->length);
 }
 
 /* Within the group: with the epoch before it. */
-static clade_status send_to_group(supervisor *self, const clade_message *in, const clade_reply *reply)
+static clade_status send_to_group(supervisor *self, const clade_message *in)
 {
     const uint64_t epoch = self->place.epoch;
-    if (in->tag == CLADE_TAG_PART) {
-        const clade_reply stamped = stamp(self, reply);
-        memcpy(in->bytes, &stamped, sizeof stamped);
-    }
     return clade_outbox_send(&self->out, in->source, in->tag, &epoch, sizeof epoch, in->bytes, in->length);
 }
 
@@ -284,8 +274,10 @@ static clade_status pass_frame(supervisor *self, const clade_message *in, const 
         self->busy = false;
         clade_evaluator_limit(self->process, 0.0);
     }
+    if (in->tag != CLADE_TAG_RESULT)
+        return send_to_group(self, in);
     const clade_reply reply = stamp(self, said);
-    return in->tag == CLADE_TAG_RESULT ? say(self, CLADE_TAG_RESULT, &reply, text) : send_to_group(self, in, said);
+    return say(self, CLADE_TAG_RESULT, &reply, clade_text_get(text), text->length);
 }
 
 /* One frame if there is one. */
@@ -301,7 +293,7 @@ static clade_status take_frame(supervisor *self, bool *got)
         status = clade_channel_receive(channel, &in, got);
     if (status == CLADE_OK && *got)
         status = check_frame(self, &in, &reply, &text);
-    if (is_its_fault(channel, status))
+    if (clade_channel_is_at_fault(channel, status))
         status = blame(self);
     else if (status == CLADE_OK && *got)
         status = pass_frame(self, &in, &reply, &text);
@@ -332,14 +324,15 @@ static clade_status turn(supervisor *self, bool *active)
     return clade_outbox_sweep(&self->out);
 }
 
-/* Until the channel brings something, or about *PAUSE microseconds, and twice as long the next time. */
+/* Until the channel brings or takes something, or about *PAUSE microseconds, and twice as long the next time. */
 static void rest(const supervisor *self, long *pause)
 {
     const bool alone = self->busy && self->place.n_shares == 1 && !self->out.first;
     const long longest = alone ? BUSY_NAP : CLADE_WORKER_NAP;
     const struct timespec length = {.tv_nsec = *pause * 1000};
-    struct pollfd watched = {.fd = self->process ? clade_channel_fd(clade_evaluator_channel(self->process)) : -1,
-                             .events = POLLIN};
+    struct pollfd watched = {.fd = -1};
+    if (self->process)
+        watched = clade_channel_watch(clade_evaluator_channel(self->process));
     (void)ppoll(&watched, 1, &length, NULL);
     *pause = *pause * 2 > longest ? longest : *pause * 2;
 }
@@ -372,5 +365,6 @@ clade_status clade_supervise(void)
     end_evaluator(&self);
     clade_outbox_drop(&self.out);
     clade_free(self.experiment.bytes);
+    clade_free(self.asked.bytes);
     return status;
 }

@@ -1,5 +1,6 @@
 /* A worker rank: the supervisor of one evaluator process. What passes through it is told in pool_link.h. It polls MPI and
- * the channel and sleeps in between; it never computes, so ALIVE comes on time whatever its evaluator does. */
+ * the channel and sleeps in between; it never computes, so ALIVE comes on time whatever its evaluator does, or some seconds late
+ * while an evaluator that does not die is waited for. */
 #ifndef CLADE_SUPERVISOR_H
 #define CLADE_SUPERVISOR_H
 

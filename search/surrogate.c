@@ -1,7 +1,6 @@
 #include "search/surrogate.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clade/alloc.h"

@@ -96,11 +96,6 @@ clade_status clade_worker_new_share(const clade_experiment *experiment, size_t s
     return status;
 }
 
-clade_status clade_worker_new(const clade_experiment *experiment, clade_worker **worker)
-{
-    return clade_worker_new_share(experiment, 0, 1, worker);
-}
-
 void clade_worker_free(clade_worker *worker)
 {
     if (!worker)
@@ -112,11 +107,6 @@ void clade_worker_free(clade_worker *worker)
     clade_probes_free(worker->probes);
     clade_family_close(worker->family);
     clade_free(worker);
-}
-
-const clade_family *clade_worker_family(const clade_worker *worker)
-{
-    return worker->family;
 }
 
 const clade_probes *clade_worker_probes(const clade_worker *worker)
@@ -292,14 +282,4 @@ clade_status clade_worker_evaluate(clade_worker *worker, const clade_job *job, c
     }
     clade_score_fini(&score);
     return status;
-}
-
-static clade_status evaluate(void *context, const clade_job *job, clade_text *result)
-{
-    return clade_worker_evaluate(context, job, result);
-}
-
-clade_evaluator clade_worker_evaluator(clade_worker *worker)
-{
-    return (clade_evaluator){.context = worker, .evaluate = evaluate};
 }

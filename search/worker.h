@@ -1,4 +1,4 @@
-/* One child's evaluation: what a worker rank does, and what the single process does in its place. No MPI, no ledger. */
+/* One child's evaluation: what an evaluator (pool_serve.h) does. No MPI, no ledger. */
 #ifndef CLADE_WORKER_H
 #define CLADE_WORKER_H
 
@@ -18,7 +18,7 @@ typedef struct clade_job {
     size_t race_length;
 } clade_job;
 
-/* What carries out jobs: a worker, a closed-form problem (subject_form.h), a test. RESULT, empty, gets the text that the
+/* What carries out jobs: a closed-form problem (subject_form.h), a test. RESULT, empty, gets the text that the
  * ledger keeps. A failure, with the reason, is a result too. The same JOB, the same result. */
 typedef struct clade_evaluator {
     void *context; /* borrowed */
@@ -26,14 +26,11 @@ typedef struct clade_evaluator {
 } clade_evaluator;
 
 /* Open parents, probes and model, prepare the scorer of the search split. EXPERIMENT is borrowed. Any error is fatal.
- */
-clade_status clade_worker_new(const clade_experiment *experiment, clade_worker **worker) CLADE_CHECK_RESULT;
-/* A worker that makes whole children but scores the tasks of one share only (clade_score_share), and keeps the items of
- * these only. It may have none: then it cannot score, and costs next to nothing. */
+ * The worker makes whole children but scores the tasks of one share only (clade_score_share; of one share, all), and
+ * keeps the items of these only. It may have none: then it cannot score, and costs next to nothing. */
 clade_status clade_worker_new_share(const clade_experiment *experiment, size_t share, size_t n_shares,
                                     clade_worker **worker) CLADE_CHECK_RESULT;
 void clade_worker_free(clade_worker *worker);
-const clade_family *clade_worker_family(const clade_worker *worker);
 const clade_probes *clade_worker_probes(const clade_worker *worker);
 /* What jobs of SPLIT score, all shares together. */
 clade_score_plan clade_worker_plan(const clade_worker *worker, clade_split split);
@@ -60,8 +57,5 @@ typedef struct clade_meeting {
  * before the zero one of an earlier share). */
 clade_status clade_worker_score(clade_worker *worker, const clade_job *job, const clade_meeting *meeting,
                                 clade_score *score) CLADE_CHECK_RESULT;
-
-/* The worker as an evaluator; WORKER is borrowed. */
-clade_evaluator clade_worker_evaluator(clade_worker *worker);
 
 #endif

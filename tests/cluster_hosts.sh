@@ -49,7 +49,7 @@ make_hosts() {
     mkdir -p /run/sshd
     ssh-keygen -q -t ed25519 -N '' -f "$work/key"
     ssh-keygen -q -t ed25519 -N '' -f "$work/host_key"
-    trap 'end_hosts; rm -rf "$work"' EXIT
+    trap 'clean_up end_hosts' EXIT
     ip link add "$tag" type bridge
     ip link set "$tag" up
     for ((i = 1; i <= $1; i++)); do

@@ -15,6 +15,7 @@
 #include "clade/merge.h"
 #include "clade/safetensors.h"
 #include "search/pool_backend.h"
+#include "search/run_folder.h"
 #include "search/subject_merge.h"
 
 enum { FAKE_TENSORS = 3, FAKE_VALUES = 16, FAKE_ITEMS = 8, FAKE_HELD = 64 };
@@ -305,7 +306,8 @@ static inline clade_status fake_session(const char *run_folder, fake_pool *setti
     clade_subject subject = {0};
     clade_pool *pool = NULL;
     volatile int stop = 0;
-    CLADE_TRY(clade_run_experiment(run_folder, children, &experiment));
+    const clade_resume_request request = {.children = children};
+    CLADE_TRY(clade_run_resume(run_folder, &request, &experiment));
     if (algorithm)
         experiment->algorithm = algorithm;
     assert_ok(clade_family_open(experiment->base, (const char *const *)experiment->parent_paths, experiment->n_parents,

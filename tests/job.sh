@@ -14,31 +14,6 @@ case $(mpirun --version 2> /dev/null) in
 *) echo "skipped: this is for Open MPI"; exit 77 ;;
 esac
 
-# The processes that have the run's folder in their command line.
-processes() { pgrep -f -- "$run( |\$)" || true; }
-
-# process_of RANK: of the run's job (the guardian has the environment of rank 0, and is not it).
-process_of() {
-    local pid
-    for pid in $(processes); do
-        if tr '\0' '\n' 2> /dev/null < "/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
-            [ "$(cat "/proc/$pid/comm" 2> /dev/null)" != clade-guardian ]; then
-            echo "$pid"
-        fi
-    done
-}
-
-# until_children N: the run has N children.
-until_children() {
-    local waited=0
-    while [ "$(number children "$run" 2> /dev/null || echo 0)" -lt "$1" ]; do
-        kill -0 $launcher 2> /dev/null || fail "$name: the run ended too soon: $(cat "$work/log")"
-        waited=$((waited + 1))
-        [ $waited -lt 600 ] || fail "$name: no $1 children after a minute: $(cat "$work/log")"
-        sleep 0.05
-    done
-}
-
 # begin NAME COMMAND...: COMMAND in the background, whose --run is $run, until there are a few children.
 begin() {
     name=$1

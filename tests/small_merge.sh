@@ -2,8 +2,7 @@
 # CLADE: the program; CLADE_SOURCE: the source folder; CC: the compiler.
 set -uo pipefail
 [ -x "${CLADE:?}" ] || { echo "skipped: $CLADE is not built"; exit 77; }
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+. "$CLADE_SOURCE/tests/work_folder.sh"
 passed=0 failed=0 skipped=0
 
 "${CC:-cc}" -O1 -o "$work/make_model" "$CLADE_SOURCE/tests/e2e/make_model.c" ||

@@ -6,10 +6,9 @@ export OMPI_MCA_hwloc_base_binding_policy=none
 zoo=$CLADE_SOURCE/experiments/demo/zoo
 [ -x "$CLADE" ] || { echo "skipped: $CLADE is not built"; exit 77; }
 [ -d "$zoo" ] || { echo "skipped: $zoo is not there"; exit 77; }
-work=$(mktemp -d)
+. "$CLADE_SOURCE/tests/work_folder.sh"
 # What a killed job leaves behind goes with the test.
 export OMPI_MCA_btl_vader_backing_directory=$work OMPI_MCA_orte_tmpdir_base=$work
-trap 'rm -rf "$work"' EXIT
 
 fail() {
     echo "FAILED: $*" >&2
@@ -34,14 +33,40 @@ small_experiment() {
 END
 }
 
-# The evaluators of this test's searches. Their command lines do not name the run; what they inherited does.
-export CLADE_TEST_WORK=$work
+# The processes that have the run's folder, $run, in their command line.
+processes() { pgrep -f -- "$run( |\$)" || true; }
+
+# The evaluators of this test's searches: their command lines do not name the run.
 evaluators() {
     local pid
     for pid in $(pgrep -f '^clade evaluator [0-9]+$'); do
-        ! tr '\0' '\n' 2> /dev/null < "/proc/$pid/environ" | grep -qxF "CLADE_TEST_WORK=$work" || echo "$pid"
+        ! inherited "$pid" "CLADE_TEST_WORK=$work" || echo "$pid"
     done
 }
+
+# process_of RANK: of the run's job; nothing while it is not there (the guardian has the environment of rank 0, and is not it).
+process_of() {
+    local pid
+    for pid in $(processes); do
+        if inherited "$pid" "OMPI_COMM_WORLD_RANK=$1" && [ "$(cat "/proc/$pid/comm" 2> /dev/null)" != clade-guardian ]; then
+            echo "$pid"
+        fi
+    done
+}
+
+# reaches N: the run has N children; false when $launcher, who makes them, ended before.
+reaches() {
+    local waited=0
+    while [ "$(number children "$run" 2> /dev/null || echo 0)" -lt "$1" ]; do
+        kill -0 $launcher 2> /dev/null || return 1
+        waited=$((waited + 1))
+        [ $waited -lt 600 ] || fail "${name:-}: no $1 children after a minute: $(cat "$work/log")"
+        sleep 0.05
+    done
+}
+
+# until_children N: the run has N children, and goes on.
+until_children() { reaches "$1" || fail "${name:-}: the run ended too soon: $(cat "$work/log")"; }
 
 # The run hash that `clade status` prints.
 hash_of() {
@@ -51,4 +76,13 @@ hash_of() {
 # number FIELD RUN: a number out of `clade status --json`.
 number() {
     "$CLADE" status "$2" --json | sed -nE "s/^  \"$1\": *([0-9.]+),?\$/\\1/p"
+}
+
+# contents RUN: all of a ledger that does not depend on when and where it was computed (sqlite3).
+contents() {
+    sqlite3 "$1/run.db" "SELECT * FROM children ORDER BY child; SELECT * FROM batches ORDER BY child;
+        SELECT child, split, status, reason, score, images, same_as FROM evaluations ORDER BY child, split;
+        SELECT name, split, status, reason, score, images FROM reference_scores ORDER BY name, split;
+        SELECT * FROM commits ORDER BY child; SELECT child, images, hypervolume, front FROM series ORDER BY child;
+        SELECT * FROM experiment; SELECT * FROM parents ORDER BY name; SELECT * FROM meta ORDER BY key;"
 }

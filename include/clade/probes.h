@@ -41,8 +41,10 @@ typedef struct clade_probes {
 
 /* Read probes.json and the heads; all problems at once. CLADE_ECONFIG for the JSON (unknown key, overlapping or
  * reversed splits, duplicate task), CLADE_EINPUT for files (head missing or a zero row). Image files are only checked
- * to exist; ranges are checked against their length when images are loaded. */
+ * to exist; ranges are checked against their length when images are loaded, or by _check_ranges: the files are read, and
+ * the last item of each task is looked at. */
 clade_status clade_probes_read(const char *path, clade_probes **probes) CLADE_CHECK_RESULT;
+clade_status clade_probes_check_ranges(const clade_probes *probes) CLADE_CHECK_RESULT;
 void clade_probes_free(clade_probes *probes);
 /* SHA-256 over everything in probes.json that scores depend on, and the heads' values (not the images); hex. */
 void clade_probes_hash(const clade_probes *probes, char hex[CLADE_SHA256_HEX]);

@@ -1,7 +1,6 @@
 #include "search/algorithm/cma_restart.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clade/alloc.h"

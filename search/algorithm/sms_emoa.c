@@ -11,8 +11,6 @@
  * mu = 10,000 (ZDT1, 30 genes). In three it is the contributions of the worst front, O(mu^3) at worst: when all are in
  * one front (DTLZ2) .7 ms at mu = 100 and 13 ms at 1,000; in more they are exponential in the objectives. Beyond two
  * objectives large populations are for nsga2 and nsga3. */
-#include <string.h>
-
 #include "clade/alloc.h"
 #include "search/algorithm/breeding.h"
 #include "search/algorithm/descriptors.h"

@@ -10,10 +10,7 @@
  * The clock gives results a second; all else is processor time, microseconds a child. After each run its parts are done
  * again alone; what the engine does besides them (queue, genes by name, the chained hash, reports) is the rest. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "clade/alloc.h"
 #include "clade/clock.h"
 #include "clade/files.h"
 #include "clade/json.h"

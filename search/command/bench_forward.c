@@ -6,7 +6,6 @@
  * products that are really done: the last block computes the class token alone, so they are fewer than
  * clade_model_flops, which is given beside them; images/s needs no such care. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

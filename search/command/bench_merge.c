@@ -9,7 +9,6 @@
  * children kept, and with nothing changed but one of the sites. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

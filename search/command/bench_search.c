@@ -7,7 +7,6 @@
  * lies below the tool's lower quartile. Microseconds a child are those of ask, tell and the problem itself: beside a
  * forward pass they must not be seen. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clade/alloc.h"

@@ -5,8 +5,6 @@
  * the loss against window 1 as a share of what window 1 gained since its first START children. The order of ask and tell is
  * the engine's; a closed form needs no ledger for it. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "clade/alloc.h"
 #include "clade/json.h"

@@ -11,7 +11,6 @@
  * more and more workers idle. The run folders are made in TMPDIR, one at a time. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clade/alloc.h"

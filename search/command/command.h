@@ -55,6 +55,9 @@ clade_status clade_parse_arguments(const clade_command *command, int argc, char 
                                    size_t n_options, size_t least, size_t most,
                                    clade_arguments *out) CLADE_CHECK_RESULT;
 
+/* "clade: MESSAGE" of the last failure to stderr, harmless: it may quote what is in a file. */
+void clade_print_error(void);
+
 /* The end of a reading command: print TEXT to stdout when STATUS is CLADE_OK (CLADE_EIO when it cannot be written: a
  * closed pipe, a full disk), else return STATUS. Frees TEXT either way. */
 clade_status clade_finish_output(clade_status status, clade_text *text) CLADE_CHECK_RESULT;

@@ -79,20 +79,36 @@ static clade_status examine(diagnosis *self, const char *about)
 
 /* ---- printing ---- */
 
-static void put_machines(clade_json_writer *writer, const diagnosis *self)
+/* What is not known is negative: null in JSON, "?" for people. */
+static void put_bytes(clade_json_writer *writer, const char *key, double bytes)
 {
+    clade_json_put_number(writer, key, bytes < 0.0 ? (double)NAN : bytes);
+}
+
+void clade_doctor_put_machines(const clade_machine *machines, size_t count, clade_json_writer *writer)
+{
+    static const char *const unknown[] = {"host",
+                                          "cores_of_host",
+                                          "blas_threads",
+                                          "memory_free_bytes",
+                                          "shared_memory_free_bytes",
+                                          "clock_ahead_seconds"};
     clade_json_begin_array(writer, "ranks");
-    for (size_t i = 0; i < self->count; i++) {
-        const clade_machine *m = &self->machines[i];
+    for (size_t i = 0; i < count; i++) {
+        const clade_machine *m = &machines[i];
         clade_json_begin_object(writer, NULL);
         clade_json_put_integer(writer, "rank", m->rank);
         clade_json_put_bool(writer, "answered", m->answered);
-        clade_json_put_string(writer, "host", m->host);
-        clade_json_put_number(writer, "cores_of_host", clade_machine_cores(self->machines, self->count, i));
-        clade_json_put_integer(writer, "blas_threads", m->blas_threads);
-        clade_json_put_number(writer, "memory_free_bytes", m->memory);
-        clade_json_put_number(writer, "shared_memory_free_bytes", m->shared_memory);
-        clade_json_put_number(writer, "clock_ahead_seconds", m->clock_ahead);
+        for (size_t k = 0; !m->answered && k < sizeof unknown / sizeof unknown[0]; k++)
+            clade_json_put_null(writer, unknown[k]);
+        if (m->answered) {
+            clade_json_put_string(writer, "host", m->host);
+            clade_json_put_number(writer, "cores_of_host", clade_machine_cores(machines, count, i));
+            clade_json_put_integer(writer, "blas_threads", m->blas_threads);
+            put_bytes(writer, "memory_free_bytes", m->memory);
+            put_bytes(writer, "shared_memory_free_bytes", m->shared_memory);
+            clade_json_put_number(writer, "clock_ahead_seconds", m->clock_ahead);
+        }
         clade_json_end_object(writer);
     }
     clade_json_end_array(writer);
@@ -124,12 +140,6 @@ static void put_problems(clade_json_writer *writer, const clade_findings *findin
     clade_json_put_u64(writer, "will_fail", findings->fatal);
 }
 
-/* What is not known is negative: null in JSON, "?" for people. */
-static void put_bytes(clade_json_writer *writer, const char *key, double bytes)
-{
-    clade_json_put_number(writer, key, bytes < 0.0 ? (double)NAN : bytes);
-}
-
 static void append_bytes(clade_text *text, double bytes, const char *where)
 {
     if (bytes < 0.0)
@@ -152,7 +162,7 @@ static void print_json(const diagnosis *self, clade_text *text)
     put_bytes(&writer, "shared_memory_free_bytes", m->shared_memory);
     put_bytes(&writer, "disk_free_bytes", m->disk);
     put_bytes(&writer, "temporary_free_bytes", m->temporary);
-    put_machines(&writer, self);
+    clade_doctor_put_machines(self->machines, self->count, &writer);
     if (self->experiment)
         put_appetite(&writer, &self->appetite);
     put_problems(&writer, &self->findings);
@@ -224,22 +234,28 @@ static clade_status diagnose(size_t ranks, const char *about, bool json)
     return status;
 }
 
-static clade_status run(int argc, char **argv)
+/* The one who is asked; the others are told. */
+static clade_status run_first(int argc, char **argv, int ranks)
 {
     bool json = false;
-    int rank = 0, size = 1;
     const clade_option options[] = {{"--json", NULL, CLADE_OPTION_FLAG, &json, "print JSON"}};
     clade_arguments arguments;
     CLADE_TRY(clade_parse_arguments(&clade_command_doctor, argc, argv, options, 1, 0, 1, &arguments));
     if (arguments.help)
         return CLADE_OK;
-    if (clade_mpi_launched())
-        CLADE_TRY(clade_mpi_start(&rank, &size));
-    const char *about = arguments.count > 0 ? arguments.items[0] : NULL;
-    const clade_status status = rank > 0 ? clade_roll_answer(rank) : diagnose((size_t)size, about, json);
-    if (clade_mpi_launched())
-        clade_mpi_finish();
-    return status;
+    return diagnose((size_t)ranks, arguments.count > 0 ? arguments.items[0] : NULL, json);
+}
+
+static clade_status run(int argc, char **argv)
+{
+    int rank = 0, size = 1;
+    bool all_left = true;
+    if (!clade_mpi_launched())
+        return run_first(argc, argv, size);
+    CLADE_TRY(clade_mpi_start(&rank, &size));
+    const clade_status status = rank > 0 ? clade_roll_answer(rank) : run_first(argc, argv, size);
+    const clade_status left = clade_mpi_finish(&all_left);
+    return status == CLADE_OK ? left : status;
 }
 
 const clade_command clade_command_doctor = {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -179,6 +178,8 @@ clade_status clade_doctor_experiment(const char *path, clade_appetite *appetite)
                                    experiment->n_parents, &family);
         if (status == CLADE_OK)
             status = clade_probes_read(experiment->probes, &probes);
+        if (status == CLADE_OK)
+            status = clade_probes_check_ranges(probes);
         if (status == CLADE_OK)
             status = estimate(experiment, family, probes, appetite);
     }

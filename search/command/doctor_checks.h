@@ -7,6 +7,9 @@
 /* Whether FOLDER can hold a run: it is there, is written to, locks, has room. Leaves nothing behind. */
 void clade_doctor_folder(const char *folder, clade_findings *findings);
 
+/* The member "ranks" of WRITER's open object: MACHINES (COUNT) as they are, null for what is not known. */
+void clade_doctor_put_machines(const clade_machine *machines, size_t count, clade_json_writer *writer);
+
 /* What a worker of an experiment takes, in bytes. */
 typedef struct clade_appetite {
     double weights; /* of a child, as floats */

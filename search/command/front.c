@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "clade/alloc.h"
-#include "clade/files.h"
 #include "search/command/command.h"
 #include "search/export/front.h"
 #include "search/export/front_formats.h"

@@ -1,6 +1,4 @@
 /* clade inspect: what checkpoints are, and whether they can be merged. */
-#include <string.h>
-
 #include "clade/files.h"
 #include "clade/merge.h"
 #include "clade/model.h"

@@ -49,8 +49,10 @@ typedef struct launched {
     pid_t pid;
     int errors; /* its stderr */
     clade_mark_filter filter;
-    double told; /* when it was told to end, 0: not yet */
-    int signal;  /* the last */
+    double asked; /* to stop, 0: not yet */
+    bool passed;  /* that was passed on */
+    double told;  /* since when it is waited for: the last word, or the last signal after it */
+    int signal;   /* the last, or SIGCONT: none yet; 0: there was no last word */
 } launched;
 
 /* In the child: be mpirun. A process group of its own keeps a terminal's Ctrl-C from mpirun, which would kill its ranks
@@ -92,7 +94,7 @@ static void hurry(launched *self)
     if (!self->filter.ended)
         return;
     if (self->signal == 0) {
-        self->signal = SIGCONT; /* nothing to be told yet */
+        self->signal = SIGCONT;
         self->told = now;
     } else if (now - self->told > PATIENCE) {
         self->signal = self->signal == SIGCONT ? SIGTERM : SIGKILL;
@@ -105,7 +107,11 @@ static clade_status last_word(const launched *self, int code)
 {
     if (self->filter.ended)
         return (clade_status)self->filter.status;
-    if (!self->filter.begun && !WIFSIGNALED(code))
+    if (!self->filter.begun && clade_stop_requested())
+        return clade_fail(CLADE_EINTERRUPTED, "stopped before the search began");
+    if (!self->filter.begun && WIFSIGNALED(code))
+        return clade_fail(CLADE_EIO, "mpirun was ended by signal %d before the search began", WTERMSIG(code));
+    if (!self->filter.begun)
         return WEXITSTATUS(code) == CLADE_EIO
                    ? CLADE_EIO
                    : clade_fail(CLADE_EIO, "mpirun ended with exit code %d before the search began", WEXITSTATUS(code));
@@ -118,19 +124,29 @@ static clade_status last_word(const launched *self, int code)
                       WEXITSTATUS(code));
 }
 
-/* Wait for mpirun; a stop is passed on as USR1, which mpirun forwards to the ranks and survives. */
+/* Pass a stop on as USR1, which mpirun forwards to the ranks and survives. Before the coordinator says that it began they may
+ * not listen yet: one would die of it, or never hear of it. Where that does not come, mpirun is told to end. */
+static void pass_stop_on(launched *self)
+{
+    const double now = clade_clock_now();
+    if (self->passed || !clade_stop_requested())
+        return;
+    if (self->asked <= 0.0)
+        self->asked = now;
+    if (self->filter.begun || now - self->asked > PATIENCE)
+        self->passed = kill(self->pid, self->filter.begun ? SIGUSR1 : SIGTERM) == 0;
+}
+
 static clade_status wait_for(launched *self)
 {
     int code = 0;
-    bool told = false;
     for (;;) {
         const pid_t ended = waitpid(self->pid, &code, WNOHANG);
         if (ended == self->pid)
             break;
         if (ended < 0 && errno != EINTR)
             return clade_fail_errno("mpirun", "wait for");
-        if (clade_stop_requested() && !told)
-            told = kill(self->pid, SIGUSR1) == 0;
+        pass_stop_on(self);
         copy_errors(self, LOOK_MILLISECONDS);
         hurry(self);
     }

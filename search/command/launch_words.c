@@ -35,7 +35,7 @@ static const char *const *first_words(int version)
     return version > 0 ? four : other;
 }
 
-/* The number of the words of WORDS, cut at blanks in place; into LIST unless it is NULL. */
+/* Into LIST the words of WORDS, cut at blanks in place; their number. */
 static size_t cut_words(char *words, char **list)
 {
     size_t count = 0;

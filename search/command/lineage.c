@@ -36,7 +36,7 @@ static clade_status show(const char *folder, const char *word, const struct form
     if (status == CLADE_OK)
         status = choose_child(folder, word, &child);
     if (status == CLADE_OK)
-        status = clade_run_experiment(folder, 0, &experiment);
+        status = clade_ledger_experiment(ledger, folder, &experiment);
     if (status == CLADE_OK)
         status = clade_lineage_read(ledger, child, &lineage);
     if (status == CLADE_OK)

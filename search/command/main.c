@@ -45,8 +45,7 @@ static clade_status dispatch(int argc, char **argv)
     return unknown_command(argv[0]);
 }
 
-/* A message may quote what is in a file. */
-static void print_error(void)
+void clade_print_error(void)
 {
     char harmless[16384];
     clade_harmless(clade_error_message(), harmless, sizeof harmless);
@@ -75,6 +74,6 @@ int main(int argc, char **argv)
     }
     clade_status status = dispatch(argc - 1, argv + 1);
     if (status != CLADE_OK && clade_error_message()[0] != '\0')
-        print_error();
+        clade_print_error();
     return (int)status;
 }

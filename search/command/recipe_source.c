@@ -39,7 +39,7 @@ static clade_status recipe_of_child(const char *folder, uint64_t child, clade_re
     if (status == CLADE_OK && !found)
         status = clade_fail(CLADE_EUSAGE, "%s: no child %llu in this run", folder, (unsigned long long)child);
     if (status == CLADE_OK)
-        status = clade_run_experiment(folder, 0, &experiment);
+        status = clade_ledger_experiment(ledger, folder, &experiment);
     if (status == CLADE_OK)
         status = clade_run_recipe(ledger, experiment, &row, recipe);
     if (status == CLADE_OK)

@@ -19,7 +19,6 @@ typedef struct clade_session_status {
 } clade_session_status;
 
 typedef struct clade_run_status {
-    clade_experiment *experiment; /* owned */
     clade_ledger_counts counts;
     clade_failures failures; /* owned */
     clade_front front;       /* owned */

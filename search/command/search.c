@@ -1,5 +1,4 @@
 /* clade search: a fresh run. */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "clade/files.h"
@@ -20,6 +19,8 @@ static clade_status check_before_creating(const clade_experiment *experiment)
         status = clade_family_check_finite(family);
     if (status == CLADE_OK)
         status = clade_probes_read(experiment->probes, &probes);
+    if (status == CLADE_OK) /* the holdout's items are loaded at the end */
+        status = clade_probes_check_ranges(probes);
     clade_family_close(family);
     clade_probes_free(probes);
     return status;

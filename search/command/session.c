@@ -1,8 +1,7 @@
 #include "search/command/session.h"
 
-#include <stdio.h>
-
 #include "clade/log.h"
+#include "search/command/command.h"
 #include "search/command/guardian.h"
 #include "search/command/launch.h"
 #include "search/command/stop.h"
@@ -33,14 +32,19 @@ clade_status clade_session_begin(uint64_t seconds, bool *is_worker)
     return status == CLADE_OK ? status : clade_fail_prefix(status, "rank %d", rank);
 }
 
+/* What the coordinator has to say comes first: an mpirun that was told to end does not wait for the farewell. */
+static void begin_farewell(clade_status status)
+{
+    if (status != CLADE_OK && clade_error_message()[0] != '\0')
+        clade_print_error();
+    clade_stop_settled();
+}
+
 /* The coordinator's part of the end. A status reaches whoever waits for the job through our launcher, or as mpirun's exit
  * code; where that is lost, mpirun is told to end, which is exit code 1. */
 static clade_status end_job(clade_status status, bool all_left)
 {
-    if (status != CLADE_OK && clade_error_message()[0] != '\0') {
-        fprintf(stderr, "clade: %s\n", clade_error_message());
-        (void)clade_fail(status, "%s", ""); /* it was printed: nothing that is said after the last word may be heard */
-    }
+    (void)clade_fail(status, "%s", ""); /* it was printed: nothing that is said after the last word may be heard */
     const bool heard = clade_launch_say_ended(status);
     if (!heard && status != CLADE_OK && clade_mpi_loses_status())
         clade_guardian_end_job();
@@ -54,8 +58,13 @@ clade_status clade_session_end(clade_status status, bool is_worker)
 {
     if (!clade_mpi_launched())
         return status;
-    const bool all_left = clade_mpi_finish();
-    return is_worker ? status : end_job(status, all_left);
+    if (!is_worker)
+        begin_farewell(status);
+    bool all_left = true;
+    const clade_status left = clade_mpi_finish(&all_left);
+    if (is_worker)
+        return status == CLADE_OK ? left : status;
+    return end_job(status, all_left);
 }
 
 /* The window is a part of the experiment and of its result, the number of workers is not. */

@@ -22,31 +22,24 @@ static clade_status parse_reason(const clade_text *detail, char *reason, size_t 
 /* The reason of the event that closed the budget, unless it was raised since. */
 static clade_status read_end(clade_ledger *ledger, char *reason, size_t size)
 {
-    clade_text detail = {0}, ignored = {0};
-    uint64_t closed = 0, extended = 0;
-    bool is_closed = false, is_extended = false;
-    clade_status status = clade_ledger_get_event(ledger, "budget", &ignored, &extended, &is_extended);
-    if (status == CLADE_OK)
-        status = clade_ledger_get_event(ledger, "closed", &detail, &closed, &is_closed);
-    if (status == CLADE_OK && is_closed && (!is_extended || closed > extended))
+    clade_text detail = {0};
+    bool found = false;
+    clade_status status = clade_ledger_get_event_since(ledger, "closed", "budget", &detail, &found);
+    if (status == CLADE_OK && found)
         status = parse_reason(&detail, reason, size);
     clade_text_free(&detail);
-    clade_text_free(&ignored);
     return status;
 }
 
 /* The workers that the last session has given up: an event of it, if any. */
 static clade_status read_retired(clade_ledger *ledger, uint64_t *retired)
 {
-    clade_text detail = {0}, ignored = {0};
-    uint64_t session = 0, noted = 0;
-    bool has_session = false, is_noted = false;
+    clade_text detail = {0};
+    bool found = false;
     clade_json *document = NULL;
     clade_problems problems = {0};
-    clade_status status = clade_ledger_get_event(ledger, "session", &ignored, &session, &has_session);
-    if (status == CLADE_OK)
-        status = clade_ledger_get_event(ledger, "workers", &detail, &noted, &is_noted);
-    if (status == CLADE_OK && is_noted && noted > session)
+    clade_status status = clade_ledger_get_event_since(ledger, "workers", "session", &detail, &found);
+    if (status == CLADE_OK && found)
         status = clade_json_parse(clade_text_get(&detail), detail.length, "event workers", CLADE_EINPUT, &document);
     if (document) {
         const clade_json_at root = clade_json_root(document), at = clade_json_member(&root, "retired");
@@ -55,7 +48,6 @@ static clade_status read_retired(clade_ledger *ledger, uint64_t *retired)
         status = clade_problems_end(&problems, CLADE_EINPUT);
     }
     clade_text_free(&detail);
-    clade_text_free(&ignored);
     return status;
 }
 
@@ -84,7 +76,6 @@ static clade_status read_ledger(const char *folder, clade_ledger *ledger, clade_
 clade_status clade_run_status_read(const char *folder, clade_run_status *status)
 {
     clade_ledger *ledger = NULL;
-    CLADE_TRY(clade_run_experiment(folder, 0, &status->experiment));
     CLADE_TRY(clade_front_read(folder, CLADE_SEARCH, &status->front));
     clade_status result = clade_run_ledger(folder, &ledger);
     if (result == CLADE_OK)
@@ -93,7 +84,7 @@ clade_status clade_run_status_read(const char *folder, clade_run_status *status)
     if (result != CLADE_OK)
         return result;
     const clade_ledger_counts *counts = &status->counts;
-    const uint64_t budget = status->experiment->children;
+    const uint64_t budget = status->front.experiment->children;
     status->rate = counts->wall_seconds > 0.0 ? (double)counts->committed / counts->wall_seconds : 0.0;
     status->eta =
         budget > counts->committed && status->rate > 0.0 ? (double)(budget - counts->committed) / status->rate : -1.0;
@@ -105,8 +96,13 @@ void clade_run_status_fini(clade_run_status *status)
     clade_session_status_fini(&status->session);
     clade_failures_fini(&status->failures);
     clade_front_fini(&status->front);
-    clade_experiment_free(status->experiment);
     *status = (clade_run_status){0};
+}
+
+/* Children bred and not committed; a ledger from somebody else may have commits of none. */
+static uint64_t in_flight(const clade_ledger_counts *counts)
+{
+    return counts->children > counts->committed ? counts->children - counts->committed : 0;
 }
 
 /* ---- JSON ---- */
@@ -157,8 +153,8 @@ void clade_run_status_json(const clade_run_status *status, bool pretty, clade_te
     clade_json_put_u64(&writer, "children", counts->committed);
     clade_json_put_u64(&writer, "failed", counts->failed);
     clade_json_put_u64(&writer, "stopped", counts->stopped);
-    clade_json_put_u64(&writer, "in_flight", counts->children - counts->committed);
-    put_budget(&writer, status->experiment);
+    clade_json_put_u64(&writer, "in_flight", in_flight(counts));
+    put_budget(&writer, status->front.experiment);
     if (status->ended[0])
         clade_json_put_string(&writer, "ended", status->ended);
     else
@@ -201,12 +197,12 @@ void clade_run_status_people(const clade_run_status *status, clade_text *text)
 {
     const clade_ledger_counts *counts = &status->counts;
     clade_text_append(text, "children  %llu committed", (unsigned long long)counts->committed);
-    if (status->experiment->children > 0)
-        clade_text_append(text, " of %llu", (unsigned long long)status->experiment->children);
+    if (status->front.experiment->children > 0)
+        clade_text_append(text, " of %llu", (unsigned long long)status->front.experiment->children);
     clade_text_append(text, ", %llu failed", (unsigned long long)counts->failed);
     if (counts->stopped > 0)
         clade_text_append(text, ", %llu stopped early", (unsigned long long)counts->stopped);
-    clade_text_append(text, ", %llu in flight\n", (unsigned long long)(counts->children - counts->committed));
+    clade_text_append(text, ", %llu in flight\n", (unsigned long long)in_flight(counts));
     clade_text_append(text, "images    %llu", (unsigned long long)counts->images);
     if (counts->stopped > 0)
         clade_text_append(text, ", %llu saved by stopping", (unsigned long long)counts->images_saved);
@@ -219,7 +215,7 @@ void clade_run_status_people(const clade_run_status *status, clade_text *text)
     clade_text_append(text, "\nfront     %zu members", status->front.n_members);
     if (status->front.n_members > 0) {
         const clade_member *best = &status->front.members[status->front.best];
-        clade_text_append(text, "; best (%s): child %llu, %s", status->experiment->best,
+        clade_text_append(text, "; best (%s): child %llu, %s", status->front.experiment->best,
                           (unsigned long long)best->child, best->method);
     }
     if (status->has_series)
@@ -240,8 +236,8 @@ void clade_run_status_line(const clade_run_status *status, clade_text *text)
 {
     const clade_ledger_counts *counts = &status->counts;
     clade_text_append(text, "%llu", (unsigned long long)counts->committed);
-    if (status->experiment->children > 0)
-        clade_text_append(text, "/%llu", (unsigned long long)status->experiment->children);
+    if (status->front.experiment->children > 0)
+        clade_text_append(text, "/%llu", (unsigned long long)status->front.experiment->children);
     clade_text_append(text, " children");
     if (counts->failed > 0)
         clade_text_append(text, " (%llu failed)", (unsigned long long)counts->failed);

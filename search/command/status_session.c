@@ -1,5 +1,4 @@
 /* Of status: who is at work on a run, and on what kind of machine; what came of it when that changed. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,17 +43,16 @@ static clade_status parse_check(const clade_text *detail, clade_session_status *
 /* The last change of platform and what was found then, if anything was. */
 static clade_status read_check(clade_ledger *ledger, clade_session_status *status)
 {
-    clade_text ignored = {0}, detail = {0};
-    uint64_t changed = 0, checked = 0;
-    bool has_changed = false, has_checked = false;
-    clade_status result = clade_ledger_get_event(ledger, "platform changed", &ignored, &changed, &has_changed);
-    if (result == CLADE_OK)
-        result = clade_ledger_get_event(ledger, "platform checked", &detail, &checked, &has_checked);
-    if (result == CLADE_OK && has_changed)
+    clade_text detail = {0};
+    bool is_open = false, is_checked = false;
+    clade_status result =
+        clade_ledger_get_event_since(ledger, "platform changed", "platform checked", &detail, &is_open);
+    if (result == CLADE_OK && is_open)
         snprintf(status->check, sizeof status->check, "not checked");
-    if (result == CLADE_OK && has_changed && has_checked && checked > changed)
+    else if (result == CLADE_OK)
+        result = clade_ledger_get_event_since(ledger, "platform checked", "platform changed", &detail, &is_checked);
+    if (result == CLADE_OK && is_checked)
         result = parse_check(&detail, status);
-    clade_text_free(&ignored);
     clade_text_free(&detail);
     return result;
 }

@@ -9,11 +9,12 @@
 
 #include "clade/files.h"
 
-enum { GRACE_MICROSECONDS = 800000, MOST_HOURS = 100000 };
+/* Milliseconds after a stop: to come to an end, and to leave when all is kept. */
+enum { GRACE = 800, GRACE_TO_LEAVE = 5000, MOST_HOURS = 100000 };
 
 /* Set by the handlers, polled by whoever works: the globals that signals force on us. */
 static volatile int stop_requested;
-static volatile sig_atomic_t stops_soon; /* a stop has a time limit, too */
+static volatile sig_atomic_t grace; /* milliseconds that a stop may take; 0: for ever */
 
 /* Only what may be called in a handler. */
 static void leave(clade_status status, const char *message)
@@ -23,9 +24,11 @@ static void leave(clade_status status, const char *message)
     _exit((int)status);
 }
 
-static void alarm_in(time_t seconds, suseconds_t microseconds)
+/* 0: never. */
+static void alarm_in(uint64_t milliseconds)
 {
-    const struct itimerval timer = {.it_value = {.tv_sec = seconds, .tv_usec = microseconds}};
+    const struct itimerval timer = {
+        .it_value = {.tv_sec = (time_t)(milliseconds / 1000), .tv_usec = (suseconds_t)(milliseconds % 1000 * 1000)}};
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -33,8 +36,8 @@ static void request_stop(int signal_number)
 {
     if (stop_requested && signal_number == SIGINT)
         leave(CLADE_EINTERRUPTED, "clade: stopped at once; what was done is kept\n");
-    if (!stop_requested && stops_soon)
-        alarm_in(0, GRACE_MICROSECONDS);
+    if (!stop_requested && grace > 0)
+        alarm_in((uint64_t)grace);
     stop_requested = 1;
 }
 
@@ -129,10 +132,18 @@ clade_status clade_stop_parse(const char *command, const char *option, const cha
 
 void clade_stop_after(uint64_t seconds)
 {
-    stops_soon = 1;
+    grace = GRACE;
     catch_signal(SIGALRM, time_is_up);
     if (seconds > 0)
-        alarm_in((time_t)seconds, 0);
+        alarm_in(1000 * seconds);
     if (stop_requested) /* it came before */
-        alarm_in(0, GRACE_MICROSECONDS);
+        alarm_in(GRACE);
+}
+
+void clade_stop_settled(void)
+{
+    alarm_in(0);
+    grace = GRACE_TO_LEAVE;
+    if (stop_requested)
+        alarm_in(GRACE_TO_LEAVE);
 }

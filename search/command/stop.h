@@ -27,5 +27,8 @@ clade_status clade_stop_parse(const char *command, const char *option, const cha
  * a second to end by itself before it is ended, in the middle of an evaluation that nobody waits for. For who has in the
  * ledger all that must be kept, at any moment. */
 void clade_stop_after(uint64_t seconds);
+/* From here on, what remains of the coordinator's work being the farewell to its workers, which has time limits of its
+ * own: a stop gives it five seconds, and the time limit is over. */
+void clade_stop_settled(void);
 
 #endif

@@ -1,6 +1,5 @@
 /* Files of one document or several (mergekit-multi): each document is a merge, all but the last have a name, and a
  * later one uses an earlier one's child as a model by that name. */
-#include <stdio.h>
 #include <string.h>
 
 #include "clade/alloc.h"

@@ -64,8 +64,8 @@ static clade_status copy_images(const clade_task *task, const clade_safetensors 
 {
     const clade_tensor *images;
     CLADE_TRY(find_images(file, task->images, &images));
-    CLADE_TRY(check_range(task, task->images, range, images->shape[0]));
     *total = images->shape[0];
+    CLADE_TRY(check_range(task, task->images, range, *total));
     items->channels = (size_t)images->shape[1];
     items->height = (size_t)images->shape[2];
     items->width = (size_t)images->shape[3];
@@ -214,19 +214,47 @@ static clade_status load_labels(const clade_task *task, clade_items *items, uint
 
 /* ---- the whole ---- */
 
-clade_status clade_items_load(const clade_task *task, clade_range range, bool with_labels, clade_items *items)
+/* Without labels. TOTAL: how many the file has, also where RANGE ends beyond. */
+static clade_status load_images(const clade_task *task, clade_range range, clade_items *items, uint64_t *total)
 {
     *items = (clade_items){.count = (size_t)(range.last - range.first), .first = range.first};
-    if (items->count == 0)
+    *total = 0;
+    return clade_is_safetensors_name(task->images) ? load_images_safetensors(task, range, items, total)
+                                                   : load_images_idx(task, range, items, total);
+}
+
+clade_status clade_items_load(const clade_task *task, clade_range range, bool with_labels, clade_items *items)
+{
+    *items = (clade_items){.first = range.first};
+    if (range.last == range.first)
         return CLADE_OK;
-    uint64_t total = 0;
-    clade_status status = clade_is_safetensors_name(task->images) ? load_images_safetensors(task, range, items, &total)
-                                                                  : load_images_idx(task, range, items, &total);
+    uint64_t total;
+    clade_status status = load_images(task, range, items, &total);
     if (status == CLADE_OK && with_labels)
         status = load_labels(task, items, total);
     if (status != CLADE_OK)
         clade_items_free(items);
     return status;
+}
+
+clade_status clade_probes_check_ranges(const clade_probes *probes)
+{
+    for (size_t t = 0; t < probes->n_tasks; t++) {
+        const clade_task *task = &probes->tasks[t];
+        clade_range last = task->splits[0];
+        clade_items item = {0};
+        uint64_t total = 0;
+        for (size_t s = 1; s < CLADE_SPLITS; s++)
+            last = task->splits[s].last > last.last ? task->splits[s] : last;
+        if (last.last == 0)
+            continue;
+        clade_status status = load_images(task, (clade_range){last.last - 1, last.last}, &item, &total);
+        if (status == CLADE_ECONFIG)
+            status = check_range(task, task->images, last, total); /* as it was given */
+        clade_items_free(&item);
+        CLADE_TRY(status);
+    }
+    return CLADE_OK;
 }
 
 void clade_items_free(clade_items *items)

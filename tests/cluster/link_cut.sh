@@ -59,6 +59,9 @@ job "2 3" search "$work/experiment.json" --run "$work/mended" --children 40 > /d
 "$CLADE" search "$work/experiment.json" --run "$work/forty" --children 40 2> /dev/null
 [ "$(hash_of "$work/mended")" = "$(hash_of "$work/forty")" ] || fail "three hosts give another run than one process"
 # Ranks 0 and 1 are on the first host, 4 and 5 on the third.
-[ "$(sqlite3 "$work/mended/run.db" 'SELECT MAX(rank) FROM evaluations' 2> /dev/null || echo 4)" -ge 4 ] ||
-    fail "the third host did nothing"
+if command -v sqlite3 > /dev/null; then
+    [ "$(sqlite3 "$work/mended/run.db" 'SELECT MAX(rank) FROM evaluations')" -ge 4 ] || fail "the third host did nothing"
+else
+    echo "link_cut: not looked at what the third host did: sqlite3 is not here"
+fi
 echo "link_cut: the same run"

@@ -77,6 +77,10 @@ fresh; tr '\n' ' ' < "$work/zoo/experiment.json" | sed -e 's/"parents": *{[^}]*}
 row "empty parents" 3 'experiment.json|parents' search
 fresh; tr '\n' ' ' < "$work/zoo/probes.json" | sed -e 's/"search": *\[[^]]*\]/"search": [0, 999999]/' > "$work/zoo/p2.json"; mv "$work/zoo/p2.json" "$work/zoo/probes.json"
 row "split out of range" 3 'probes.json|search' search
+fresh; tr '\n' ' ' < "$work/zoo/probes.json" | sed -e 's/"holdout": *\[ *\([0-9]*\)[^]]*\]/"holdout": [\1, 999999]/' > "$work/zoo/p2.json"; mv "$work/zoo/p2.json" "$work/zoo/probes.json"
+row "holdout out of range" 3 ', 999999], expected one that ends within' search
+row "holdout out of range, nothing made" 1 '' test -e "$work/run"
+row "holdout out of range, to the doctor" 3 ', 999999], expected one that ends within' "$CLADE" doctor "$work/zoo/experiment.json"
 fresh; tr '\n' ' ' < "$work/zoo/probes.json" | sed -e 's/"search": *\[ *0, *[0-9]*/"search": [10, 5/' -e 's/"holdout"/"holdout_"/' > "$work/zoo/p2.json"; mv "$work/zoo/p2.json" "$work/zoo/probes.json"
 row "reversed split and unknown split" 3 'probes.json|search|holdout_' search
 fresh; LC_ALL=C sed -i -e 's/\[10,32\]/[20,16]/' "$work/zoo/heads.safetensors"

@@ -38,5 +38,18 @@ run=$work/other
 code=0
 job > /dev/null 2> "$work/log" || code=$?
 [ $code -eq 4 ] || fail "an experiment that fails: exit code $code: $(cat "$work/log")"
+
+# One that is told to stop, once the script listens, and fails all the same.
+cat > "$work/bin/fails" << 'END'
+#!/bin/bash
+trap 'exit 7' USR1
+until grep -q '^SigCgt:.*[2367abef]..$' "/proc/$PPID/status"; do sleep 0.05; done
+kill -USR1 $PPID
+sleep 60 & wait
+END
+chmod +x "$work/bin/fails"
+code=0
+CLADE=$work/bin/fails job > /dev/null 2> "$work/log" || code=$?
+[ $code -eq 7 ] || fail "a search that fails when it is told to stop: exit code $code: $(cat "$work/log")"
 [ "$(wc -l < "$work/queue")" -eq 1 ] || fail "the queue: $(cat "$work/queue")"
 echo "slurm: told to stop, put back, the same run"

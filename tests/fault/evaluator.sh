@@ -19,17 +19,6 @@ begin() {
     launcher=$!
 }
 
-# until_children N: the run has N children (0), or has ended (1).
-until_children() {
-    local waited=0
-    while [ "$(number children "$run" 2> /dev/null || echo 0)" -lt "$1" ]; do
-        kill -0 $launcher 2> /dev/null || return 1
-        waited=$((waited + 1))
-        [ $waited -lt 1200 ] || fail "$name: no $1 children after a minute: $(cat "$work/log")"
-        sleep 0.05
-    done
-}
-
 ends() {
     local code=0 waited=0
     wait $launcher || code=$?
@@ -48,7 +37,7 @@ ends() {
 disturbed() {
     local signals=(KILL STOP SEGV KILL ABRT HUP) shots=0 children=1 victims
     begin "$@"
-    while until_children $children; do
+    while reaches $children; do
         sleep 0.0$((RANDOM % 10))
         victims=($(evaluators))
         [ ${#victims[@]} -gt 0 ] || continue
@@ -65,6 +54,11 @@ small_experiment 60 32
 "$CLADE" search "$work/experiment.json" --run "$work/whole" 2> "$work/log" || fail "$(cat "$work/log")"
 expected=$(hash_of "$work/whole")
 search=("$CLADE" search "$work/experiment.json" --run "$run")
+begin "the first to go" "${search[@]}"
+until_children 1
+[ "$(cat "/proc/$(evaluators)/oom_score_adj")" = 1000 ] || fail "$name: the kernel would end others for memory before it"
+kill -TERM $launcher
+ends 75
 disturbed "single" "${search[@]}"
 jobs=
 command -v mpirun > /dev/null && jobs=1
@@ -87,12 +81,12 @@ if [ -z "${CLADE_LINK:-}" ]; then
 
 /* As in search/channel.c and search/pool_link.h. */
 struct frame { uint64_t length; int32_t peer, tag; };
-struct result { struct frame head; uint64_t epoch, job; double seconds; int64_t status, pid, cause; char text[8]; };
+struct result { struct frame head; uint64_t epoch, job; double seconds; int64_t status, cause; char text[8]; };
 enum { JOB = 3, RESULT = 4, SHARE = 7 };
 
 static void act(const char *does, uint64_t job)
 {
-    struct result result = {{sizeof result - sizeof result.head - 1, 0, RESULT}, 0, job, 0.5, 0, 0, 0, "{\"x\":1}"};
+    struct result result = {{sizeof result - sizeof result.head - 1, 0, RESULT}, 0, job, 0.5, 0, 0, "{\"x\":1}"};
     if (strcmp(does, "crash") == 0)
         raise(SIGSEGV);
     if (strcmp(does, "exit") == 0)
@@ -127,12 +121,6 @@ END
     "${CC:-cc}" -shared -fPIC -o "$work/bad.so" "$work/bad.c" -ldl 2> "$work/log" || fail "$(cat "$work/log")"
 fi
 
-# All of a ledger that does not depend on when and where it was computed.
-contents() {
-    sqlite3 "$1/run.db" "SELECT child, split, status, reason, score, images, same_as FROM evaluations ORDER BY child, split;
-        SELECT * FROM commits ORDER BY child;"
-}
-
 # fails DOES REASON OPTION...: child 7 is a recorded failure for REASON, the same in one process, over ranks, and in a group.
 fails() {
     local does=$1 reason=$2 how first=
@@ -162,11 +150,11 @@ fi
 
 # ---- too little memory ----
 
-# limited KILOBYTES: a search with so much for an evaluation: its exit code.
+# limited KILOBYTES OPTION...: a search with so much for an evaluation: its exit code.
 limited() {
     local code=0
     rm -rf "$run"
-    "${search[@]}" --evaluation-memory $1K > /dev/null 2> "$work/log" || code=$?
+    "${search[@]}" --evaluation-memory $1K "${@:2}" > /dev/null 2> "$work/log" || code=$?
     case $code in 0 | 6) ;; 7) grep -q "out of memory: [0-9]* bytes for" "$work/log" ;; *) false ;; esac ||
         fail "memory: exit code $code: $(cat "$work/log")"
     return $code
@@ -182,15 +170,17 @@ if [ -z "${CLADE_LINK:-}" ]; then
         limited $middle || code=$?
         [ $code -eq 7 ] && low=$middle || high=$middle
     done
-    for ((more = 0; more < 10; more++)); do # what it has when it begins is not the same each time
-        code=0
-        limited $high || code=$?
-        [ $code -eq 7 ] || break
-        high=$((high + 32))
+    for how in "" ${jobs:+"--workers 2"}; do
+        for ((more = 0; more < 10; more++)); do # what it has when it begins is not the same each time
+            code=0
+            limited $high $how || code=$?
+            [ $code -eq 7 ] || break
+            high=$((high + 32))
+        done
+        [ $code -ne 7 ] || fail "memory: $how: $(cat "$work/log")"
+        [ "$(failures | grep -c "|out of memory: [0-9]* bytes for")" -ge 3 ] || fail "memory: $how: found failures $(failures)"
+        echo "evaluator: memory: $how: with $high KiB $(failures | wc -l) recorded failures"
     done
-    [ $code -ne 7 ] || fail "memory: $(cat "$work/log")"
-    [ "$(failures | grep -c "|out of memory: [0-9]* bytes for")" -ge 3 ] || fail "memory: found failures $(failures)"
-    echo "evaluator: memory: with $high KiB $(failures | wc -l) recorded failures"
 fi
 for wrong in "--evaluation-memory 0" "--evaluation-memory 12Q" "--evaluation-memory -1" "--evaluation-memory 3GB" \
     "--evaluation-time 0" "--evaluation-time 1e3" "--evaluation-time x"; do

@@ -22,7 +22,7 @@ for command in "front $work/whole" "front $work/whole --format csv" "status $wor
     refused "$command, nowhere to print" 7 "standard output: .*No space left" "$CLADE" $command > /dev/full
 done
 
-full="full|No space left|unable to open"
+full="is full|No space left|unable to open database file"
 mkdir "$work/disk"
 if ! mount -t tmpfs -o size=64k tmpfs "$work/disk" 2> /dev/null; then
     # No file may be longer than this.
@@ -34,7 +34,7 @@ if ! mount -t tmpfs -o size=64k tmpfs "$work/disk" 2> /dev/null; then
     echo "full_disk: no file system can be mounted here: only the sizes of files were limited"
     exit 0
 fi
-trap 'umount "$work/disk"; rm -rf "$work"' EXIT
+trap 'clean_up umount "$work/disk"' EXIT
 failed=0
 for size in 64 160 256 384 512 640 768 896 1024; do
     mount -o remount,size=${size}k "$work/disk"

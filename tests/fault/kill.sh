@@ -22,15 +22,6 @@ share=100
 
 # ---- what a run is ----
 
-# All of a ledger that does not depend on when and where it was computed.
-contents() {
-    sqlite3 "$1/run.db" "SELECT * FROM children ORDER BY child; SELECT * FROM batches ORDER BY child;
-        SELECT child, split, status, reason, score, images, same_as FROM evaluations ORDER BY child, split;
-        SELECT name, split, status, reason, score, images FROM reference_scores ORDER BY name, split;
-        SELECT * FROM commits ORDER BY child; SELECT child, images, hypervolume, front FROM series ORDER BY child;
-        SELECT * FROM experiment; SELECT * FROM parents ORDER BY name; SELECT * FROM meta ORDER BY key;"
-}
-
 # Every result of a ledger with the moment it was written, from a copy: to look into the file itself would mend it.
 results() {
     rm -rf "$work/look"
@@ -49,18 +40,8 @@ moment() {
     sleep $seconds
 }
 
-processes() { pgrep -f -- "$run( |\$)" || true; }
-
 # With the evaluators, whom nobody shoots: each goes with who started it.
 alive() { processes; evaluators; }
-
-# process_of RANK: of the run's job; nothing while it is not there yet.
-process_of() {
-    local pid
-    for pid in $(processes); do
-        ! tr '\0' '\n' 2> /dev/null < "/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" || echo "$pid"
-    done
-}
 
 # Nothing that belongs to the run is alive, twenty seconds from now at most.
 all_gone() {

@@ -36,8 +36,9 @@ if command -v mpirun > /dev/null; then
     refused job "$CLADE" resume "$run" --workers 2 &
     others+=($!)
 fi
-refused fresh unshare --uts sh -c 'hostname node17; exec "$@"' - "$CLADE" resume "$run" 2> "$work/uts" || # another name of this host
-    grep -q "unshare" "$work/uts" "$work/fresh" || fail "$(cat "$work/fresh")"
+if unshare --uts true 2> /dev/null; then # another name of this host
+    refused fresh unshare --uts sh -c 'hostname node17; exec "$@"' - "$CLADE" resume "$run"
+fi
 for other in "${others[@]}"; do wait $other || exit 1; done
 says again "it is stopped: kill -CONT $owner lets it go on"
 cmp <("$CLADE" status "$run") "$work/status" || fail "who was refused changed the run"

@@ -1,80 +1,122 @@
 #!/usr/bin/env bash
 # A stop that is asked for: SIGTERM, SIGINT or SIGUSR1 to a single process, to `clade search --workers N`, to mpirun and
-# to the coordinator, and the time limit. The exit code is 75, everything is kept, nothing is left running, and a resume
-# comes to the run that was never stopped. Only mpirun itself, told to end by INT or TERM, has an exit code of its own: 1.
+# to the coordinator, a second SIGINT, and the time limit. It comes soon, the exit code is 75, everything is kept, nothing is
+# left running, and a resume comes to the run that was never stopped. Only mpirun itself, told to end by INT or TERM, has an
+# exit code of its own: 1.
 . "${CLADE_SOURCE:?}/tests/small_search.sh" || exit 1
+command -v sqlite3 > /dev/null || { echo "skipped: sqlite3 is not here"; exit 77; }
 small_experiment 30 48
 "$CLADE" search "$work/experiment.json" --run "$work/whole" 2> "$work/log" || fail "$(cat "$work/log")"
 expected=$(hash_of "$work/whole")
 run=$work/run
-export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+search=("$CLADE" search "$work/experiment.json" --run "$run")
+asked=0 stops=0
 
-processes() { pgrep -f -- "$run( |\$)" || true; }
+# Milliseconds until the end: of a process, as it promises; of a job, for which mpirun takes its time, too; after a second
+# INT. A sanitized program is slow.
+process=1000 job=4000 at_once=500
+if [ -n "${CLADE_LINK:-}" ]; then
+    process=3000 job=12000 at_once=1500
+    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+fi
+kept="stopped.*kept.*clade resume"
+middle="^clade: stopped in the middle of its work; all results are kept"
+twice="^clade: stopped at once; what was done is kept$"
 
-# until_children N: the run has N children, or has ended.
-until_children() {
-    local waited=0
-    while [ "$(number children "$run" 2> /dev/null || echo 0)" -lt "$1" ] && kill -0 $launcher 2> /dev/null; do
-        waited=$((waited + 1))
-        [ $waited -lt 600 ] || fail "$name: no children after a minute: $(cat "$work/log")"
-        sleep 0.1
-    done
-}
+now() { echo $((${EPOCHREALTIME/[^0-9]/} / 1000)); }
 
-# begin NAME COMMAND...: a search in the background, with a few children.
+# begin NAME COMMAND...: a search in the background, with a few children, that has the terminal's signals for itself.
 begin() {
     name=$1
     shift
     rm -rf "$run"
+    begun=$(now)
     setsid "$@" > /dev/null 2> "$work/log" &
     launcher=$!
     until_children 3
 }
 
-# The coordinator of the job.
-coordinator() {
-    local pid
-    for pid in $(processes); do
-        ! tr '\0' '\n' 2> /dev/null < "/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=0" || echo "$pid"
-    done
+# tell SIGNAL PROCESS...: "-PROCESS": its group, as a terminal does.
+tell() {
+    local signal=$1
+    shift
+    asked=$((asked + 1)) told=$(now)
+    kill -"$signal" -- "$@"
 }
 
-# ends CODE FRAGMENT: what was begun ends so, with nothing left running; going on comes to the same run.
-ends() {
-    local code=0 waited=0
+# ended CODE MILLISECONDS FRAGMENT: what was begun ends so, at most that long after $told, with nothing left running. From
+# one look to the next 50 ms count at most: the rest is that of a busy machine.
+ended() {
+    local code=0 took last=$(now) next waited=0
+    took=$((last - told))
+    while kill -0 $launcher 2> /dev/null; do
+        [ $took -lt 60000 ] || fail "$name: does not end: $(ps -o pid,ppid,stat,args -p "$(processes | paste -sd ,)"): $(cat "$work/log")"
+        sleep 0.01
+        next=$(now)
+        took=$((took + (next - last < 50 ? next - last : 50))) last=$next
+    done
     wait $launcher || code=$?
     # (or it was done before it was asked to stop)
     if [ $code -ne 0 ]; then
         [ $code -eq "$1" ] || fail "$name: exit code $code, expected $1: $(cat "$work/log")"
-        grep -qE -- "$2" "$work/log" || fail "$name: the message lacks \"$2\": $(cat "$work/log")"
+        [ $took -le "$2" ] || fail "$name: ended after $took ms, expected at most $2: $(cat "$work/log")"
+        grep -qE -- "$3" "$work/log" || fail "$name: the message lacks \"$3\": $(cat "$work/log")"
         stops=$((stops + 1))
+        echo "kill_signals: $name: after $took ms"
     fi
     while [ -n "$(processes; evaluators)" ]; do
         waited=$((waited + 1))
         [ $waited -lt 100 ] || fail "$name: still alive: $(ps -o pid,ppid,stat,args -p "$({ processes; evaluators; } | paste -sd ,)")"
         sleep 0.1
     done
+}
+
+# goes_on: to the run that was never stopped.
+goes_on() {
     "$CLADE" resume "$run" 2> "$work/log" || fail "$name: resume: $(cat "$work/log")"
     [ "$(hash_of "$run")" = "$expected" ] || fail "$name: another run hash"
 }
-stops=0
-kept="stopped.*kept.*clade resume"
+
+# hold_ledger: somebody else writes the ledger, for which the search waits, so that it does not come to an end by itself.
+hold_ledger() {
+    local waited=0
+    sqlite3 -cmd ".timeout 20000" "$run/run.db" "BEGIN IMMEDIATE" ".shell touch '$work/held'; while [ -e '$work/held' ]; do sleep 0.05; done" &
+    holder=$!
+    until [ -e "$work/held" ]; do
+        waited=$((waited + 1))
+        [ $waited -lt 400 ] && kill -0 $holder 2> /dev/null || fail "$name: the ledger cannot be held"
+        sleep 0.05
+    done
+}
+free_ledger() {
+    rm "$work/held"
+    wait $holder
+}
 
 for signal in TERM INT USR1; do
-    begin "$signal to a single process" "$CLADE" search "$work/experiment.json" --run "$run"
-    kill -$signal $launcher
-    ends 75 "$kept"
+    begin "$signal to a single process" "${search[@]}"
+    tell $signal $launcher
+    ended 75 $process "$kept"
+    goes_on
 done
-begin "INT twice" "$CLADE" search "$work/experiment.json" --run "$run"
-kill -INT $launcher
-sleep 0.01
-kill -INT $launcher 2> /dev/null || true
-ends 75 "stopped.*kept"
-name="time limit"
-rm -rf "$run"
-"$CLADE" search "$work/experiment.json" --run "$run" --children 100000 --time-limit 0:00:02 2> "$work/log" && fail "$name: no end"
-grep -qE "$kept" "$work/log" || fail "$name: $(cat "$work/log")"
-[ "$(number children "$run")" -gt 0 ] || fail "$name: no children"
+begin "INT to a single process that waits" "${search[@]}"
+hold_ledger
+tell INT -$launcher
+ended 75 $process "$middle"
+free_ledger
+goes_on
+begin "INT twice to a single process" "${search[@]}"
+hold_ledger
+kill -INT -- -$launcher
+sleep 0.2
+tell INT -$launcher
+ended 75 $at_once "$twice"
+free_ledger
+goes_on
+
+begin "time limit" "${search[@]}" --children 100000 --time-limit 0:00:02
+asked=$((asked + 1)) told=$((begun + 2000))
+ended 75 3000 "$kept"
 for limit in 0 x 1: 1:60:00 1:2 -1 9999999999; do
     code=0
     "$CLADE" resume "$run" --time-limit=$limit 2> "$work/log" || code=$?
@@ -82,26 +124,46 @@ for limit in 0 x 1: 1:60:00 1:2 -1 9999999999; do
 done
 
 if command -v mpirun > /dev/null; then
-    for signal in INT USR1; do
-        begin "$signal to search --workers" "$CLADE" search "$work/experiment.json" --run "$run" --workers 2
-        kill -$signal $launcher
-        ends 75 "$kept"
-    done
     for signal in TERM INT USR1; do
-        begin "$signal to mpirun" mpirun -n 3 "$CLADE" search "$work/experiment.json" --run "$run"
-        kill -$signal $launcher
-        ends $([ $signal = USR1 ] && echo 75 || echo 1) "$kept"
+        begin "$signal to search --workers" "${search[@]}" --workers 2
+        tell $signal $launcher
+        ended 75 $job "$kept"
+        goes_on
+        begin "$signal to mpirun" mpirun -n 3 "${search[@]}"
+        tell $signal $launcher
+        ended $([ $signal = USR1 ] && echo 75 || echo 1) $job "$kept"
+        goes_on
+        begin "$signal to the coordinator" mpirun -n 3 "${search[@]}"
+        tell $signal $(process_of 0)
+        ended 75 $job "$kept"
+        goes_on
     done
-    begin "TERM to the coordinator" mpirun -n 3 "$CLADE" search "$work/experiment.json" --run "$run"
-    kill -TERM $(coordinator)
-    ends 75 "$kept"
-    # A worker in the middle of a long evaluation (here one that is held) is not waited for.
-    begin "a worker that does not answer" mpirun -n 2 "$CLADE" search "$work/experiment.json" --run "$run"
-    for pid in $(processes); do
-        ! tr '\0' '\n' 2> /dev/null < "/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=1" || kill -STOP "$pid"
+    begin "INT twice to search --workers" "${search[@]}" --workers 2
+    hold_ledger
+    kill -INT -- -$launcher
+    sleep 0.2
+    tell INT -$launcher
+    ended 75 $at_once "$twice"
+    free_ledger
+    goes_on
+    # Nobody listens yet while mpirun and the ranks start.
+    for moment in 0 0.1 0.2 0.4; do
+        name="USR1 to search --workers, $moment s after mpirun was started"
+        rm -rf "$run"
+        setsid "${search[@]}" --workers 2 > /dev/null 2> "$work/log" &
+        launcher=$!
+        until pgrep -P $launcher > /dev/null; do sleep 0.005; done
+        sleep $moment
+        tell USR1 $launcher
+        ended 75 $job "stopped"
+        [ ! -d "$run" ] || goes_on
     done
-    kill -USR1 $launcher
-    ends 75 "$kept"
+    # A worker that does not answer (here one that is held) is not waited for.
+    begin "a worker that does not answer" mpirun -n 2 "${search[@]}"
+    kill -STOP $(process_of 1)
+    tell USR1 $launcher
+    ended 75 $job "$kept"
+    goes_on
 fi
-[ $stops -ge 4 ] || fail "only $stops runs were stopped before they ended; make the experiment larger"
+[ $stops -ge $((asked - 2)) ] || fail "only $stops of $asked runs were stopped before they ended; make the experiment larger"
 echo "kill_signals: stopped $stops times, the same run"

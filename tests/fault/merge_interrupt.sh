@@ -117,7 +117,7 @@ cp "$work/a.before" "$work/a/model.safetensors"
 # A disk that is full: from the start, in the middle, and at a limit of the size of files.
 mkdir "$work/disk"
 if mount -t tmpfs -o size=40m tmpfs "$work/disk" 2> /dev/null; then
-    trap 'umount "$work/disk"; rm -rf "$work"' EXIT
+    trap 'clean_up umount "$work/disk"' EXIT
     head -c 30M /dev/zero > "$work/disk/filler"
     row "no room" 7 "disk/out|still to be written|has only" "$CLADE" merge "$work/ties.yml" "$work/disk/out" $options
     check "no room: nothing is left" test "$(ls -A "$work/disk")" = filler

@@ -123,7 +123,7 @@ static void read_lineage(const char *path, clade_ledger *ledger, uint64_t child)
     clade_experiment *experiment = NULL;
     clade_lineage lineage = {0};
     clade_text text[3] = {{0}};
-    clade_status status = clade_run_experiment(path, 0, &experiment);
+    clade_status status = clade_run_experiment(path, &experiment);
     if (status == CLADE_OK)
         status = clade_lineage_read(ledger, child, &lineage);
     if (status == CLADE_OK) {

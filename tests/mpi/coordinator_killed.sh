@@ -47,6 +47,7 @@ for how in "--workers 2" "$recovery" ""; do
     [ -n "$how" ] || continue # the others are in failures.sh
     expect "usage: $how" "$(code 2)" "clade resume" "${by[@]}" "$CLADE" search "$work/experiment.json" --run "$work/there" "${with[@]}"
     expect "input: $how" "$(code 4)" "nothing.json" "${by[@]}" "$CLADE" search "$work/nothing.json" --run "$work/no" "${with[@]}"
+    expect "output: $how" "$(code 7)" "/nowhere/x.prom" "${by[@]}" "$CLADE" search "$work/experiment.json" --run "$work/no" --metrics /nowhere/x.prom "${with[@]}"
 done
 begin "stopped, by hand" mpirun $recovery -n 3 "${search[@]}"
 kill -USR1 $launcher

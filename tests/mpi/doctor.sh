@@ -19,6 +19,11 @@ mpirun -n 2 "$CLADE" doctor /proc > "$work/out" 2> "$work/log" || code=$?
 [ $code -eq 7 ] || fail "a folder that takes no files: exit code $code: $(cat "$work/log")"
 [ "$(grep -c "^/proc: no file can be made there" "$work/out")" -eq 1 ] || fail "not said once: $(cat "$work/out")"
 
+code=0
+mpirun -n 3 "$CLADE" doctor --bogus > "$work/out" 2> "$work/log" || code=$?
+[ $code -eq 2 ] || fail "an option that is none: exit code $code: $(cat "$work/log")"
+[ "$(grep -c "^clade: .*--bogus" "$work/log")" -eq 1 ] || fail "a usage error is not said once: $(cat "$work/log")"
+
 # Lines of the coordinator's log say whose they are; the metrics know the workers.
 small_experiment 12
 mpirun -n 3 "$CLADE" search "$work/experiment.json" --run "$work/run" --metrics "$work/run.prom" 2> "$work/log" ||

@@ -36,6 +36,8 @@ other=$([ "$core" = Sandybridge ] && echo Nehalem || echo Sandybridge)
 if OPENBLAS_CORETYPE=$other "$CLADE" doctor | grep -q "core $other"; then
     finds 0 "rank 1 on .* another platform than rank 0: .*; blas_core: $other, rank 0 has $core" \
         mpirun -n 1 "$CLADE" doctor : -n 1 -x OPENBLAS_CORETYPE=$other "$CLADE" doctor
+else
+    echo "doctor_faults: no mixed CPUs: this OpenBLAS is for $core only"
 fi
 
 # BLAS has one thread, whatever it is told.

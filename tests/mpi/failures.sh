@@ -27,21 +27,13 @@ expect "and then it goes on" 0 "" mpirun -n 3 "$CLADE" resume "$work/bad"
 
 # A worker that is gone takes the job with it, and the run can be resumed.
 small_experiment 200
-expect_pid() { # the rank's process of the mpirun just started
-    local pid
-    for pid in $(pgrep -P "$1"); do
-        tr '\0' '\n' < "/proc/$pid/environ" 2> /dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$2" && echo "$pid"
-    done
-}
-mpirun -n 3 "$CLADE" search "$work/experiment.json" --run "$work/killed" > /dev/null 2> "$work/log" &
+run=$work/killed
+mpirun -n 3 "$CLADE" search "$work/experiment.json" --run "$run" > /dev/null 2> "$work/log" &
 launcher=$!
-until [ -f "$work/killed/run.db" ] && [ "$(number children "$work/killed" 2> /dev/null || echo 0)" -gt 10 ]; do
-    sleep 0.2
-    kill -0 $launcher 2> /dev/null || fail "the run ended too soon: $(cat "$work/log")"
-done
-kill -KILL "$(expect_pid $launcher 2)"
+until_children 11
+kill -KILL $(process_of 2)
 wait $launcher && fail "a job with a dead worker ended well"
 mpirun -n 2 "$CLADE" search "$work/experiment.json" --run "$work/whole" 2> /dev/null || fail "the whole run failed"
-timeout 100 mpirun -n 3 "$CLADE" resume "$work/killed" 2> "$work/log" || fail "resume after a dead worker: $(cat "$work/log")"
-[ "$(hash_of "$work/killed")" = "$(hash_of "$work/whole")" ] || fail "another run hash after a worker's death"
+timeout 100 mpirun -n 3 "$CLADE" resume "$run" 2> "$work/log" || fail "resume after a dead worker: $(cat "$work/log")"
+[ "$(hash_of "$run")" = "$(hash_of "$work/whole")" ] || fail "another run hash after a worker's death"
 echo "failures: every one named, none hangs"

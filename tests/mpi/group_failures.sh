@@ -3,6 +3,7 @@
 # member that is gone ends the job, and the run can be resumed with another group; or, where mpirun goes on without it, the
 # group does, too.
 . "$CLADE_SOURCE/tests/small_search.sh"
+. "$CLADE_SOURCE/tests/job.sh"
 small_experiment 12
 
 code=0
@@ -22,25 +23,16 @@ mv "$work/hidden" "$labels"
 timeout 60 mpirun -n 4 "$CLADE" resume "$work/bad" --group 3 2> "$work/log" || fail "and then on: $(cat "$work/log")"
 
 small_experiment 150
-# begin RUN: a run of two groups in the background, as $launcher, until there are some children.
-begin() {
-    mpirun -n 5 "$CLADE" search "$work/experiment.json" --group 2 --run "$1" > /dev/null 2> "$work/log" &
-    launcher=$!
-    until [ -f "$1/run.db" ] && [ "$(number children "$1" 2> /dev/null || echo 0)" -gt 10 ]; do
-        sleep 0.2
-        kill -0 $launcher 2> /dev/null || fail "the run ended too soon: $(cat "$work/log")"
-    done
-}
-begin "$work/stopped"
+run=$work/stopped
+begin "a stop" mpirun -n 5 "$CLADE" search "$work/experiment.json" --group 2 --run "$run"
+until_children 11
 kill -USR1 $launcher
-code=0
-wait $launcher || code=$?
-[ $code -eq 75 ] || fail "stop: exit code $code, expected 75: $(cat "$work/log")"
+ends 75
 
-begin "$work/killed"
-for pid in $(pgrep -P $launcher); do # rank 4 is the member of the second group
-    tr '\0' '\n' < "/proc/$pid/environ" | grep -qx OMPI_COMM_WORLD_RANK=4 && kill -KILL "$pid"
-done
+run=$work/killed
+begin "a dead member" mpirun -n 5 "$CLADE" search "$work/experiment.json" --group 2 --run "$run"
+until_children 11
+shoot KILL 4 # the member of the second group
 wait $launcher && fail "a job with a dead member ended well"
 
 mpirun -n 3 "$CLADE" search "$work/experiment.json" --run "$work/whole" 2> /dev/null || fail "the whole run failed"
@@ -51,7 +43,6 @@ for run in stopped killed; do
 done
 
 # Where mpirun goes on, so does the group, with who is left: a member is killed, then a leader.
-. "$CLADE_SOURCE/tests/job.sh"
 run=$work/run
 expected=$(hash_of "$work/whole")
 begin "a member and a leader" "$CLADE" search "$work/experiment.json" --run "$run" --workers 4 --group 2

@@ -29,8 +29,12 @@ same_run racing
 # On batches of items, with sites that are untied on the way.
 small_experiment 40 16 '' '{ "name": "minibatch", "population": 4, "items": 4, "whole": 2 }' '["model", "layer"]'
 same_run batches
-grep -q 'sites: model to layer' <(sqlite3 "$work/batches3/run.db" 'SELECT detail FROM events' 2> /dev/null || echo 'sites: model to layer') ||
-    fail "batches: the sites were never untied"
+if command -v sqlite3 > /dev/null; then
+    grep -q 'sites: model to layer' <(sqlite3 "$work/batches3/run.db" 'SELECT detail FROM events') ||
+        fail "batches: the sites were never untied"
+else
+    echo "ranks: not looked at the sites: sqlite3 is not here"
+fi
 
 small_experiment 12
 same_run run

@@ -6,18 +6,19 @@
 . "$CLADE_SOURCE/tests/job.sh"
 small_experiment 120 24
 whole
-search=("$CLADE" search "$work/experiment.json" --run "$run" --worker-timeout 1)
+# A busy machine may keep a healthy worker from its core for a second or two; that is no silence.
+search=("$CLADE" search "$work/experiment.json" --run "$run" --worker-timeout 3)
 
 begin "to the end" mpirun -n 3 "${search[@]}"
 shoot STOP 2
 ends 0
 same
-said "rank 2 on [^ ]+: it has been silent for 1 s; it is given up, 1 workers go on"
+said "rank 2 on [^ ]+: it has been silent for 3 s; it is given up, 1 workers go on"
 
 begin "and let go on" "${search[@]}" --workers 3
 held=$(process_of 1)
 kill -STOP $held
-for ((waited = 0; waited < 100; waited++)); do
+for ((waited = 0; waited < 300; waited++)); do
     ! grep -q "rank 1 .* is given up" "$work/log" || break
     sleep 0.05
 done
@@ -29,12 +30,12 @@ same
 begin "the last one" "${search[@]}" --workers 2
 shoot STOP 1 2
 ends 75
-said "stopped without a worker \(the last: rank 2 "
+said "stopped without a worker \(the last: rank [12] "
 go_on env
 
 begin "the coordinator" "${search[@]}" --workers 2
 shoot STOP 0
-sleep 2
+sleep 5
 shoot CONT 0
 ends 0
 same

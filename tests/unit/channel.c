@@ -81,6 +81,7 @@ static void long_frames_go_through_in_parts(void **state)
     assert_ok(clade_channel_send(b, 2, CLADE_TAG_RESULT, NULL, 0, bytes, 3));
     assert_ok(clade_channel_flush(b, &sent));
     assert_false(sent);
+    assert_int_equal(clade_channel_watch(b).events, POLLIN | POLLOUT); /* it goes on when the other side takes some */
     while (!got) {
         assert_ok(clade_channel_receive(a, &in, &got));
         assert_ok(clade_channel_flush(b, &sent));
@@ -91,6 +92,8 @@ static void long_frames_go_through_in_parts(void **state)
     clade_free(in.bytes);
     assert_ok(clade_channel_flush(b, &sent));
     assert_true(sent);
+    assert_int_equal(clade_channel_watch(b).events, POLLIN);
+    assert_int_equal(clade_channel_watch(b).fd, clade_channel_fd(b));
     expect(a, 2, CLADE_TAG_RESULT, bytes, 3);
     free(bytes);
     clade_channel_close(a);
@@ -177,8 +180,13 @@ static void an_end_is_told(void **state)
     clade_channel_close(b);
     expect(a, 0, CLADE_TAG_STOP, "", 0); /* what was sent before comes first */
     assert_false(clade_channel_ended(a));
+    assert_false(clade_channel_is_at_fault(a, CLADE_EIO)); /* which then is a lack of memory here */
+    assert_true(clade_channel_is_at_fault(a, CLADE_EINTERNAL));
+    assert_false(clade_channel_is_at_fault(a, CLADE_OK));
     assert_fails(clade_channel_receive(a, &in, &got), CLADE_EIO, "end");
     assert_true(clade_channel_ended(a));
+    assert_true(clade_channel_is_at_fault(a, CLADE_EIO));
+    assert_false(clade_channel_is_at_fault(a, CLADE_OK));
     assert_fails(clade_channel_await(a, CLADE_ANY, CLADE_ANY, &in), CLADE_EIO, "end");
     clade_channel_close(a);
     b = open_both(&a);

@@ -134,6 +134,29 @@ static void silent_rank(void **state)
     finds(m, 0.0, 1, 1, (const char *const[]){"rank 1 does not answer", NULL});
 }
 
+static void what_is_not_known_is_null(void **state)
+{
+    (void)state;
+    clade_machine m[RANKS];
+    clade_text text = {0};
+    make_cluster(m);
+    m[0].memory = m[0].shared_memory = -1.0;
+    clade_machine_fini(&m[1]);
+    m[1] = (clade_machine){.rank = 1};
+    clade_json_writer writer = clade_json_writer_to(&text, false);
+    clade_json_begin_object(&writer, NULL);
+    clade_doctor_put_machines(m, 2, &writer);
+    clade_json_end_object(&writer);
+    assert_string_equal(
+        clade_text_get(&text),
+        "{\"ranks\":[{\"rank\":0,\"answered\":true,\"host\":\"a\",\"cores_of_host\":4,\"blas_threads\":1,"
+        "\"memory_free_bytes\":null,\"shared_memory_free_bytes\":null,\"clock_ahead_seconds\":0},"
+        "{\"rank\":1,\"answered\":false,\"host\":null,\"cores_of_host\":null,\"blas_threads\":null,"
+        "\"memory_free_bytes\":null,\"shared_memory_free_bytes\":null,\"clock_ahead_seconds\":null}]}");
+    clade_text_free(&text);
+    free_cluster(m);
+}
+
 static void sent_and_read(void **state)
 {
     (void)state;
@@ -239,10 +262,15 @@ static void folders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(healthy),         cmocka_unit_test(too_many_workers),
-        cmocka_unit_test(each_fault),      cmocka_unit_test(memory_of_an_experiment),
-        cmocka_unit_test(silent_rank),     cmocka_unit_test(sent_and_read),
-        cmocka_unit_test(memory_runs_out), cmocka_unit_test(folders),
+        cmocka_unit_test(healthy),
+        cmocka_unit_test(too_many_workers),
+        cmocka_unit_test(each_fault),
+        cmocka_unit_test(memory_of_an_experiment),
+        cmocka_unit_test(silent_rank),
+        cmocka_unit_test(sent_and_read),
+        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(folders),
+        cmocka_unit_test(what_is_not_known_is_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <sys/wait.h>
 
+#include "clade/files.h"
 #include "search/pareto.h"
 
 enum { CHILDREN = 60, MOST_OBJECTIVES = 3 };
@@ -140,6 +141,44 @@ static void stopped_and_resumed_pays_nothing_twice(void **state)
         }
         clade_experiment_free(experiment);
     }
+}
+
+/* A run folder may be from somebody else, or be changed after its check: nothing is written through what is no file. */
+static void the_log_is_a_file(void **state)
+{
+    (void)state;
+    char *log, *text = NULL;
+    size_t bytes = 0;
+    clade_experiment *experiment = NULL;
+    const clade_problem_form *form = clade_problem_form_find("sphere", 10);
+    assert_ok(form_experiment(form, clade_algorithm_find("random"), 4, 2, &experiment));
+    const char *path = new_path(), *canary = in_folder("canary");
+    assert_ok(clade_run_create(experiment, path));
+    log = clade_path_join(path, "log.txt");
+    write_test_file(canary, "alive", 5);
+    for (int kind = 0; kind < 4; kind++) {
+        form_pool pool = form_pool_of(form, 1, 0);
+        if (kind < 2)
+            assert_int_equal(symlink(kind == 0 ? canary : in_folder("nowhere"), log), 0);
+        else
+            assert_int_equal(kind == 2 ? mkfifo(log, 0600) : mkdir(log, 0700), 0);
+        assert_fails(form_session(path, experiment, &pool), CLADE_EINPUT, "log.txt: is no file itself");
+        assert_int_equal(remove(log), 0);
+    }
+    assert_ok(clade_read_file(canary, 64, &text, &bytes));
+    assert_string_equal(text, "alive");
+    assert_false(clade_path_exists(in_folder("nowhere")));
+    for (int session = 0; session < 2; session++) { /* its end is where lines go */
+        form_pool pool = form_pool_of(form, 1, 0);
+        clade_free(text);
+        write_test_file(log, "before\n", 7);
+        assert_ok(form_session(path, experiment, &pool));
+        assert_ok(clade_read_file(log, 1 << 16, &text, &bytes));
+        assert_int_equal(strncmp(text, "before\n", 7), 0);
+    }
+    clade_free(text);
+    clade_free(log);
+    clade_experiment_free(experiment);
 }
 
 static void killed_and_resumed_is_the_same(void **state)
@@ -349,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_algorithm_in_the_contracts_order, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(stopped_and_resumed_pays_nothing_twice, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_log_is_a_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(killed_and_resumed_is_the_same, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_longer_run_begins_with_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(another_problem_is_refused, make_folder, remove_folder),

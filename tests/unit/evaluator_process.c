@@ -3,6 +3,7 @@
 #include "near.h"
 #include "test.h"
 
+#include <dlfcn.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -217,7 +218,10 @@ static void expect_blame(const char *recipe, const char *reason)
     clade_loss cause = CLADE_LOSS_TIME;
     ask(process, recipe);
     assert_int_not_equal(clade_channel_await(clade_evaluator_channel(process), 0, CLADE_TAG_RESULT, &in), CLADE_OK);
-    assert_ok(clade_evaluator_blame(process, &cause, &text));
+    assert_ok(clade_evaluator_blame(process));
+    bool gone = false;
+    assert_ok(clade_evaluator_look(process, &gone, &cause, &text));
+    assert_true(gone);
     if (!strstr(clade_text_get(&text), reason))
         fail_msg("found %s, expected %s", clade_text_get(&text), reason);
     assert_int_equal(cause, CLADE_LOSS_CRASH);
@@ -412,6 +416,40 @@ static void memory_can_end(void **state)
     check_every_allocation(do_one, NULL);
 }
 
+/* ---- the kernel's memory ---- */
+
+static unsigned ended_for_memory; /* what /proc/vmstat says */
+
+FILE *fopen(const char *path, const char *mode)
+{
+    char text[64];
+    FILE *(*real)(const char *path, const char *mode) = NULL;
+    *(void **)&real = dlsym(RTLD_NEXT, "fopen");
+    if (strcmp(path, "/proc/vmstat") != 0)
+        return real(path, mode);
+    FILE *file = tmpfile();
+    const int length = snprintf(text, sizeof text, "nr_free_pages 4711\noom_kill %u\nzswpin 12\n", ended_for_memory);
+    if (file && fwrite(text, 1, (size_t)length, file) == (size_t)length)
+        rewind(file);
+    return file;
+}
+
+static void the_kernel_ends_it_for_memory(void **state)
+{
+    (void)state;
+    ended_for_memory = 3;
+    clade_evaluator_process *process = start();
+    ended_for_memory = 4;
+    ask(process, "signal 9");
+    expect_loss(process, CLADE_LOSS_MEMORY, "out of memory: the kernel ended its process");
+    clade_evaluator_end(process);
+    process = start(); /* that was another one */
+    ask(process, "signal 9");
+    expect_loss(process, CLADE_LOSS_KILLED, "killed by signal 9 (Killed)");
+    clade_evaluator_end(process);
+    assert_int_equal(clade_alloc_live(), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +463,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(waiting_is_not_for_the_evaluation),
         cmocka_unit_test(a_start_may_fail),
         cmocka_unit_test(memory_can_end),
+        cmocka_unit_test(the_kernel_ends_it_for_memory),
     };
     if (argc > 1 && strcmp(argv[1], "evaluator") == 0)
         return evaluate();

@@ -64,6 +64,22 @@ static void bad_idx(void **state)
     clade_probes_free(probes);
 }
 
+/* Of all splits, before any is loaded. */
+static void ranges_of_splits(void **state)
+{
+    const tiny *t = *state;
+    clade_probes *probes = tiny_read_probes(t);
+    clade_range *splits = probes->tasks[1].splits;
+    assert_ok(clade_probes_check_ranges(probes));
+    splits[CLADE_HOLDOUT] = (clade_range){TINY_ITEMS - 1, TINY_ITEMS};
+    assert_ok(clade_probes_check_ranges(probes));
+    splits[CLADE_HOLDOUT] = (clade_range){10, TINY_ITEMS + 1};
+    assert_fails(clade_probes_check_ranges(probes), CLADE_ECONFIG, "task \"beta\": found the range [10, 41]");
+    memset(splits, 0, CLADE_SPLITS * sizeof *splits);
+    assert_ok(clade_probes_check_ranges(probes));
+    clade_probes_free(probes);
+}
+
 /* ---- safetensors ---- */
 
 typedef struct content {
@@ -201,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(idx, tiny_open, tiny_close),
                                        cmocka_unit_test_setup_teardown(bad_idx, tiny_open, tiny_close),
+                                       cmocka_unit_test_setup_teardown(ranges_of_splits, tiny_open, tiny_close),
                                        cmocka_unit_test_setup_teardown(safetensors, tiny_open, tiny_close),
                                        cmocka_unit_test_setup_teardown(bad_safetensors, tiny_open, tiny_close),
                                        cmocka_unit_test_setup_teardown(labels_elsewhere, tiny_open, tiny_close)};

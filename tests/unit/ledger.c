@@ -187,6 +187,33 @@ static void small_tables(void **state)
     clade_ledger_close(ledger);
 }
 
+static void events_since_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *put, *detail; /* "stop" since "budget" after that; NULL: none */
+    } steps[] = {{"budget", NULL}, {"stop", "1"}, {"other", "1"}, {"stop", "3"}, {"budget", NULL}, {"stop", "5"}};
+    clade_text text = {0};
+    bool found = true;
+    clade_ledger *ledger = create();
+    assert_ok(clade_ledger_get_event_since(ledger, "stop", "budget", &text, &found));
+    assert_false(found);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        char detail[8];
+        snprintf(detail, sizeof detail, "%zu", i);
+        assert_ok(clade_ledger_put_event(ledger, steps[i].put, detail));
+        assert_ok(clade_ledger_get_event_since(ledger, "stop", "budget", &text, &found));
+        assert_int_equal(found, steps[i].detail != NULL);
+        if (found)
+            assert_string_equal(clade_text_get(&text), steps[i].detail);
+        assert_ok(clade_ledger_get_event_since(ledger, steps[i].put, "none", &text, &found));
+        assert_true(found);
+        assert_string_equal(clade_text_get(&text), detail);
+    }
+    clade_text_free(&text);
+    clade_ledger_close(ledger);
+}
+
 static void transactions_are_whole(void **state)
 {
     (void)state;
@@ -292,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(commits_keep_every_bit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_are_of_the_search, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_tables, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(events_since_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(transactions_are_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_writer_and_any_readers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_killed_writer_loses_nothing, set_up, tear_down),

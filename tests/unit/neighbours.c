@@ -3,6 +3,8 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "search/neighbours.h"
@@ -12,6 +14,7 @@ static pid_t start(void)
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves none behind */
         for (;;)
             pause();
     }
@@ -64,6 +67,33 @@ static void who_ends_is_known_once(void **state)
     assert_int_equal(clade_alloc_live(), 0);
 }
 
+/* Fewer files may be open than there are ranks, of which only those of this machine count. */
+static void there_may_be_many_ranks(void **state)
+{
+    (void)state;
+    clade_neighbours *neighbours = NULL;
+    struct rlimit before, few;
+    const pid_t first = start(), second = start();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_ok(clade_neighbours_new(1000, &neighbours));
+    clade_neighbours_add(neighbours, 3, first);
+    clade_neighbours_add(neighbours, 999, second);
+    assert_int_equal(clade_neighbours_next_dead(neighbours), -1);
+    assert_true(clade_neighbours_signal(neighbours, 3, SIGKILL));
+    assert_int_equal(next_dead_soon(neighbours), 3);
+    assert_true(clade_neighbours_signal(neighbours, 999, SIGKILL));
+    assert_int_equal(next_dead_soon(neighbours), 999);
+    assert_int_equal(clade_neighbours_next_dead(neighbours), -1);
+    clade_neighbours_free(neighbours);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(waitpid(first, NULL, 0), first);
+    assert_int_equal(waitpid(second, NULL, 0), second);
+    assert_int_equal(clade_alloc_live(), 0);
+}
+
 static void a_process_knows_itself(void **state)
 {
     (void)state;
@@ -79,6 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_ends_is_known_once),
+        cmocka_unit_test(there_may_be_many_ranks),
         cmocka_unit_test(a_process_knows_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

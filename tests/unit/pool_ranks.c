@@ -1,6 +1,8 @@
 /* The coordinator over ranks that answer, fail, hang and lie (fake_ranks.h). */
 #include "fake_ranks.h"
 
+#include <math.h>
+
 /* ---- the tests ---- */
 
 static void ranks_are_told_where_they_stand(void **state)
@@ -270,6 +272,12 @@ static void the_start(void **state)
     memset(&world.refusal, 0, sizeof world.refusal);
     world.refusal[2] = world.refusal[3] = CLADE_EINPUT;
     assert_fails(open_pool(4, 1, 0, &pool), CLADE_EINPUT, "rank 2 on somewhere: no such file (and 1 more ranks)");
+    world.refusal[2] = CLADE_OK;
+    world.dead = 1; /* and its group begins anew: who says it again is counted once */
+    world.mute[1] = true;
+    assert_fails(open_pool(3, 3, 0, &pool), CLADE_EINPUT, "rank 3 on somewhere: no such file");
+    assert_null(strstr(clade_error_message(), "more ranks"));
+    world.mute[1] = false;
     memset(&world.refusal, 0, sizeof world.refusal);
     world.mute[2] = true;
     assert_ok(open_pool(3, 1, 1, &pool));

@@ -145,6 +145,36 @@ static void owner_stopped_and_killed(void **state)
     end(&p);
 }
 
+/* A container of the same kernel counts its processes from 1: its number is somebody else's here, or nobody's. */
+static void advice_is_for_ones_own_numbers(void **state)
+{
+    (void)state;
+    place p;
+    clade_run_lock *lock = NULL;
+    char owner[1024], other[1024];
+    begin(&p);
+    const pid_t child = start_owner(&p);
+    assert_int_equal(kill(child, SIGSTOP), 0);
+    assert_int_equal(waitpid(child, NULL, WUNTRACED), child);
+    FILE *file = fopen(p.file, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(owner, sizeof owner, file));
+    assert_int_equal(fclose(file), 0);
+    char *pids = strstr(owner, "\"pids\":\"");
+    assert_non_null(pids);
+    is_refused(&p, "it is stopped: kill -CONT");
+    for (int known = 0; known < 2; known++) { /* another namespace; none, as older programs wrote it */
+        const char *rest = known ? pids + 8 : strstr(pids, "\",") + 2;
+        snprintf(other, sizeof other, "%.*s%s%s", (int)(pids - owner), owner, known ? "\"pids\":\"other-" : "", rest);
+        forge(&p, other, 0);
+        assert_fails(clade_run_lock_take(p.ledger, SOON, &lock), CLADE_EUSAGE, "another process is writing this run");
+        assert_null(strstr(clade_error_message(), "kill"));
+        assert_non_null(strstr(clade_error_message(), "process "));
+    }
+    end_process(child);
+    end(&p);
+}
+
 /* Who waits is let in as soon as the owner is dead. */
 static void owner_dies_meanwhile(void **state)
 {
@@ -289,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(owner_stopped_and_killed),
+        cmocka_unit_test(advice_is_for_ones_own_numbers),
         cmocka_unit_test(owner_dies_meanwhile),
         cmocka_unit_test(it_beats),
         cmocka_unit_test(another_host),

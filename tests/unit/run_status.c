@@ -62,6 +62,23 @@ static void failures_are_said(void **state)
     clade_run_status_fini(&status);
 }
 
+/* Commits of children that are not there: a ledger from somebody else. */
+static void more_commits_than_children(void **state)
+{
+    (void)state;
+    clade_run_status status = {0};
+    clade_text text = {0};
+    make_run();
+    assert_ok(clade_run_status_read(run_path, &status));
+    status.counts.children = status.counts.committed - 1;
+    clade_run_status_json(&status, false, &text);
+    assert_non_null(strstr(clade_text_get(&text), "\"in_flight\":0,"));
+    clade_run_status_people(&status, &text);
+    assert_non_null(strstr(clade_text_get(&text), ", 0 in flight\n"));
+    clade_text_free(&text);
+    clade_run_status_fini(&status);
+}
+
 static void writers_are_seen(void **state)
 {
     (void)state;
@@ -100,6 +117,7 @@ int main(void)
     fake_fast_disk();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(failures_are_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_commits_than_children, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writers_are_seen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory_runs_out, set_up, tear_down),
     };
