@@ -42,8 +42,8 @@ bool clade_mpi_outlives_ranks(void);
 bool clade_mpi_loses_status(void);
 /* Leave. The coordinator first tells the workers to stop; those on its machine that are held (SIGSTOP) are let go on for
  * it. Those that have not answered within two seconds are ended if the job outlives it, and else, or on another machine,
- * left to mpirun: *ALL_LEFT is false, for mpirun may wait for them. CLADE_EIO from MPI: a worker cannot hear the last word,
- * and has left. */
+ * left to mpirun: *ALL_LEFT is false, for mpirun may wait for them. CLADE_EIO from MPI: not all were told, or this worker has not
+ * heard; it has left all the same. */
 clade_status clade_mpi_finish(bool *all_left) CLADE_CHECK_RESULT;
 /* "Open MPI v4.1.4" and the like; works without clade_mpi_start. */
 const char *clade_mpi_version(void);

@@ -3,6 +3,9 @@
 set -euo pipefail
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_hwloc_base_binding_policy=none
+# The same for Open MPI 5.
+export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
+export PRTE_MCA_hwloc_default_binding_policy=none
 zoo=$CLADE_SOURCE/experiments/demo/zoo
 [ -x "$CLADE" ] || { echo "skipped: $CLADE is not built"; exit 77; }
 [ -d "$zoo" ] || { echo "skipped: $zoo is not there"; exit 77; }

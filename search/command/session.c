@@ -64,6 +64,8 @@ clade_status clade_session_end(clade_status status, bool is_worker)
     const clade_status left = clade_mpi_finish(&all_left);
     if (is_worker)
         return status == CLADE_OK ? left : status;
+    if (left != CLADE_OK) /* what the search came to stays what it is */
+        clade_print_error();
     return end_job(status, all_left);
 }
 
