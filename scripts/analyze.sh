@@ -56,7 +56,7 @@ for what in "$@"; do
             ;;
         threads)
             configure "$build/threads" -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_C_FLAGS=-fsanitize=thread" \
-                "-DCMAKE_EXE_LINKER_FLAGS=-fsanitize=thread"
+                "-DCMAKE_EXE_LINKER_FLAGS=-fsanitize=thread" -DCLADE_CAN_CLONE=OFF # which would run before it is ready
             tests=()
             for source in $(grep -lE "clade_team|clade_run_lock|clade_merge_(open|write|to_folder)" tests/unit/*.c tests/property/*.c); do
                 tests+=("test_$(basename "$(dirname "$source")")_$(basename "$source" .c)")
